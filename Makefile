@@ -68,6 +68,7 @@ test-peers: $(PEERS)/.installed-test
 bench: $(VENV)/.installed-bench $(PEERS)/.installed-test
 	$(BIN)/python -m benchmarks --python torch=$(PEERS)/bin/python
 	$(BIN)/python -m benchmarks.without_targets
+	$(PEERS)/bin/python -m benchmarks.deep_q
 
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix .

@@ -217,7 +217,10 @@ class DeepQLearning(Learning):
                 given=f"capacity={self.capacity}, warmup={self.warmup}, replay_batch={least} "
                 f"with {B} environments and n_steps={self.n_steps}",
                 expected=f"capacity >= warmup >= {least + self.n_steps * B}",
-                fix=f"warmup={least + self.n_steps * B}, capacity={10 * (least + B)}, or more",
+                fix=run_option("warmup", least + self.n_steps * B)
+                + ", "
+                + run_option("capacity", 10 * (least + B))
+                + ", or more",
             )
         if len(data.train) % B:
             fitting = next(n for n in range(B, 0, -1) if len(data.train) % n == 0)

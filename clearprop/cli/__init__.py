@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from clearprop.cli.arguments import overview, parse
 from clearprop.cli.output import complain, warning_line
 from clearprop.errors import ClearpropError
+from clearprop.host_callback import host_errors
 
 WELL, FAULT, INTERRUPTED = 0, 2, 130
 
@@ -37,8 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return WELL
         if arguments is None and "jax" not in sys.modules:  # the process is the command's own
             prepare_process()
-        from clearprop.host_callback import host_errors  # JAX begins in a prepared process
-
         with host_errors():
             return call()
     except ClearpropError as error:

@@ -19,6 +19,7 @@ from clearprop.cli.output import complain, say
 from clearprop.cli.runs import existing_run, trained
 from clearprop.data import Dataset, Preprocessor
 from clearprop.data.catalog import options_as_in_training, options_of
+from clearprop.data.environment_names import is_environment
 from clearprop.data.new_rows import remarks_on
 from clearprop.data.new_texts import reads_words
 from clearprop.data.preprocessor import INPUTS
@@ -74,6 +75,13 @@ def _without_targets(
     assert algorithm is not None
     line, parts = experiment.data_line, list(splits.evaluated)
     if arguments.data is not None:
+        if is_environment(splits.train.name):
+            raise ConfigurationError(
+                "a run that acts is judged by whole episodes in its own environment",
+                where="clearprop evaluate",
+                given=f"--data {arguments.data}",
+                fix=f"clearprop evaluate {arguments.RUN}",
+            )
         dataset = _other(arguments, config, preprocessor)
         line, part = described(dataset), dataset.test or dataset
         parts = [("all" if dataset.test is None else "test", part.preprocessed(preprocessor))]

@@ -291,7 +291,8 @@ def _loader(
     if not path.exists():
         if path.suffix or len(path.parts) > 1:
             raise _missing(path)
-        raise unknown_name("data set", str(name_or_path), (*NAMED, *gymnasium_names()))
+        others = [name for name in gymnasium_names() if name.lower() not in NAMED]
+        raise unknown_name("data set", str(name_or_path), (*NAMED, *others))
     kind = _folder_kind(path) if path.is_dir() else _file_kind(path, given)
     options, read = KINDS[kind]
     return kind, options, partial(read, path)

@@ -42,6 +42,17 @@ def test_help_and_slips_need_nothing_heavy(arguments: list[str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_list_of_data_needs_no_jax() -> None:
+    program = (
+        "import sys\nfrom clearprop.cli import main\n"
+        "sys.exit(main(['data', 'list']) or int('jax' in sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
