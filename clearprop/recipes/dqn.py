@@ -201,7 +201,7 @@ def draw_returns(history: History, environment: Environment, steps: int) -> Draw
         steps: of environments in an epoch.
     """
     figure, (left, right) = axes_grid(1, 2, width=7.4, height=3.2)
-    taken = history.epoch * steps
+    taken = history.epoch * steps / 1000
     for i, name in enumerate(("return", "evaluation return")):
         left.plot(taken, history.metrics[name], label=name, **line(i))
     if environment.solved is not None:
@@ -211,7 +211,7 @@ def draw_returns(history: History, environment: Environment, steps: int) -> Draw
     right.plot(taken, history.metrics["mean Q"], **line(2))
     right.set_title("mean Q")
     for axes in (left, right):
-        axes.set_xlabel("steps of environments")
+        axes.set_xlabel("thousands of steps of environments")
     return Drawing(
         "Returns",
         figure,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, ClassVar
 
+import jax.numpy as jnp
 import numpy as np
 from pydantic import Field
 
@@ -89,6 +90,15 @@ class GANRecipe(AdversarialRecipe):
         mixture = MIXTURES.get(dataset.name)
         judge = ModeCoverage(mixture) if mixture is not None else None
         return replace(super().algorithm(dataset), samples_measures=judge, samples=SAMPLES)
+
+    def measures(self, model: nn.Module, splits: Splits) -> dict[str, float]:
+        """Return how many modes samples cover, and the share of good ones, of a named mixture."""
+        mixture = MIXTURES.get(splits.train.name)
+        if mixture is None:
+            return {}
+        samples = jnp.asarray(generated(model, SAMPLES, self.seed + 1))
+        found = ModeCoverage(mixture)(samples)
+        return {f"new samples, {name}": float(x) for name, x in found.items()}
 
     def drawings(self, model: nn.Module, history: History, splits: Splits) -> list[Drawing]:
         """Return the drawing of the game."""

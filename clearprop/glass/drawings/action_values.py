@@ -95,6 +95,7 @@ def action_values(model: nn.Module, environment: Environment) -> Drawing:
     left.set_title("value of the best action")
     _draw_actions(right, values.argmax(axis=2), environment.actions, extent)
     for axes in (left, right):
+        axes.grid(False)
         axes.set_xlabel(plane.names[0])
     left.set_ylabel(plane.names[1])
     return Drawing(
@@ -124,4 +125,4 @@ def _draw_actions(
     )
     axes.set_title("best action")
     patches = [Patch(color=color, label=name) for color, name in zip(colors, names, strict=True)]
-    axes.legend(handles=patches, loc="lower left", framealpha=0.9)
+    axes.legend(handles=patches, loc="lower left", frameon=True, facecolor="white")
