@@ -13,7 +13,7 @@ from clearprop.training.metrics import Metric, is_metric
 ERROR, OBJECTIVE = "development_error", "development_objective"
 """What is known of every development set, by the names that it has in the history of a run."""
 
-NONE: Mapping[str, bool] = {}
+NO_MEASURES: Mapping[str, bool] = {}
 
 MORE, LESS = ("_score",), ("_error", "_loss", "_deviance")
 """Ends of the names of functions of which more, or less, is better.
@@ -49,7 +49,7 @@ def find_monitor(
     metrics: Sequence[Metric],
     patience: int | None,
     keeps_best: bool,
-    measures: Mapping[str, bool] = NONE,
+    measures: Mapping[str, bool] = NO_MEASURES,
 ) -> Monitor:
     """Return the monitor of a name: a number of every development set, or one of the metrics.
 

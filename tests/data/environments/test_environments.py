@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from clearprop import data
+from clearprop.data.environment_names import COMPILED
 from clearprop.data.environments import (
     ENVIRONMENTS,
     CartPole,
@@ -197,3 +198,8 @@ def test_what_is_no_environment_is_answered(given: object, words: str) -> None:
 def test_the_nearest_environment_is_suggested_among_the_data_sets_too() -> None:
     with pytest.raises(ConfigurationError, match="cartpole-v1"):
         data.load("CartPol-v1")
+
+
+def test_the_names_that_are_known_without_jax_are_those_of_the_environments() -> None:
+    observations = {name: len(find_environment(name).observations) for name in ENVIRONMENTS}
+    assert observations == COMPILED
