@@ -1,14 +1,20 @@
-"""The memory limit of this process and its free memory, also inside a container."""
+"""The memory and the disk that this process may use, also inside a container."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from clearprop.errors import ConfigurationError
+
 ROOT = Path("/")
+
+MOST_OF_FREE = 0.5
+"""The fraction of the free memory or disk that a run may take."""
 
 
 class ControlGroup(NamedTuple):
@@ -95,3 +101,61 @@ def _reclaimable(folder: Path) -> int:
         found = {name: int(value) for name, value in rows}
         return found.get("total_inactive_file", found.get("inactive_file", 0))
     return 0
+
+
+def free_disk(folder: Path) -> int:
+    """Return how many bytes are free where a folder is, or will be."""
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free
+
+
+def shown_size(count: float) -> str:
+    """Return a number of bytes as it is read.
+
+    >>> shown_size(12_345_678)
+    '12.3 MB'
+    """
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:,.3g} TB"
+
+
+def refuse(
+    what: str,
+    size: int,
+    limit: int | None,
+    folder: Path | None,
+    *,
+    given: str,
+    fix: Callable[[int], str],
+) -> None:
+    """Raise where something is larger than a limit, or than half of what is free.
+
+    Args:
+        what: is to be kept.
+        size: of it, in bytes.
+        limit: in bytes; None for half of the free memory, or of the disk of the folder.
+        folder: where it is kept; None for the memory.
+        given: what makes it so large.
+        fix: what would fit into so many bytes, in words.
+
+    Raises:
+        ConfigurationError: it is larger.
+    """
+    if limit is None:
+        free = free_memory() if folder is None else free_disk(folder)
+        if free is None:
+            return
+        limit = int(MOST_OF_FREE * free)
+    if size <= limit:
+        return
+    place = "memory" if folder is None else "disk"
+    raise ConfigurationError(
+        f"{what} would take {shown_size(size)}, and {shown_size(limit)} of {place} can be taken",
+        given=given,
+        fix=fix(limit),
+    )

@@ -24,6 +24,7 @@ from clearprop.data.new_rows import remarks_on
 from clearprop.data.new_texts import reads_words
 from clearprop.data.preprocessor import INPUTS
 from clearprop.errors import ConfigurationError
+from clearprop.files import write_atomically
 from clearprop.glass.wording import percent
 from clearprop.recipes.choice import described
 from clearprop.recipes.columns import aligned
@@ -34,7 +35,6 @@ from clearprop.training.evaluation import score_without_targets
 from clearprop.training.predictions import classes, probabilities
 from clearprop.training.run_folder import read_config
 from clearprop.training.run_setup import RunSetup
-from clearprop.training.storage.writing import write_atomically
 from clearprop.training.without_targets import reported_loss
 
 MOST_CLASSES = 20

@@ -11,9 +11,9 @@ from pathlib import Path
 from clearprop import nn
 from clearprop.data import Preprocessor
 from clearprop.errors import CheckpointError, ConfigurationError, RunError, nearest
+from clearprop.files import write_errors
 from clearprop.training import load_model, load_preprocessor
 from clearprop.training.run_folder import CONFIG, MODEL
-from clearprop.training.storage.writing import disk_errors
 
 RUNS = Path("runs")
 
@@ -33,7 +33,7 @@ def new_run(given: str | None, recipe: str) -> Iterator[Path]:
 
 
 def _next_folder(recipe: str) -> Path:
-    with disk_errors(RUNS):
+    with write_errors(RUNS):
         RUNS.mkdir(exist_ok=True)
         taken = [path.name.removeprefix(f"{recipe}-") for path in RUNS.glob(f"{recipe}-*")]
         number = max((int(text) for text in taken if text.isdecimal()), default=0)

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from clearprop.files import write_atomically
 from clearprop.glass.page import render_page
 from clearprop.glass.pictures import png_address
 from clearprop.glass.style import Drawing, page_width
 from clearprop.glass.wording import flat, without_folders
-from clearprop.training.storage.writing import write_atomically
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 
 from clearprop import nn
 from clearprop.errors import ClearpropError, ConfigurationError
+from clearprop.files import write_atomically
 from clearprop.glass.boundary_section import boundary_section
 from clearprop.glass.chart import mark
 from clearprop.glass.curves import FEW, best_epoch, curves_section, error_text, measures_itself
@@ -27,7 +28,6 @@ from clearprop.glass.weights import filter_pictures, weight_table
 from clearprop.glass.wording import count, duration, flat, measure, number, percent, without_folders
 from clearprop.nn.recording import LossLike
 from clearprop.training import Run
-from clearprop.training.storage.writing import write_atomically
 
 NAME = "report.html"
 

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypedDict, TypeVar
 import numpy as np
 
 from clearprop.errors import unknown_name
+from clearprop.files import write_atomically
 from clearprop.glass import colors
 from clearprop.glass.pictures import png_address
-from clearprop.training.storage.writing import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

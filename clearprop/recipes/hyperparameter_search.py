@@ -21,10 +21,10 @@ from clearprop.errors import (
     RunError,
     option,
 )
+from clearprop.files import write_atomically, write_errors
 from clearprop.recipes.columns import aligned
 from clearprop.recipes.experiment import prepare
 from clearprop.training import EpochDone, Event
-from clearprop.training.storage.writing import disk_errors, write_atomically
 
 SEARCH = "search.json"
 """The file of a search in its folder."""
@@ -361,7 +361,7 @@ def _read(place: Path, about: Mapping[str, object]) -> list[Trial]:
     """Return the trials of a search in a folder; a new folder is made."""
     file = place / SEARCH
     if not file.exists():
-        with disk_errors(place):
+        with write_errors(place):
             place.mkdir(parents=True, exist_ok=True)
             strangers = sorted(path.name for path in place.iterdir())
         if strangers:

@@ -11,9 +11,9 @@ from typing import Any
 
 from clearprop import glass
 from clearprop.errors import RunError
+from clearprop.files import write_atomically, write_errors
 from clearprop.glass.style import Drawing
 from clearprop.recipes.configuration import Configuration, Seed
-from clearprop.training.storage.writing import disk_errors, write_atomically
 
 CONFIG, RESULTS, FIGURES = "config.json", "results.json", "figures"
 
@@ -69,7 +69,7 @@ class Study(Configuration):
         _write_json(folder / CONFIG, {"study": True, "notes": note})
         write_results(folder, found.measures)
         if found.drawings:
-            with disk_errors(folder):
+            with write_errors(folder):
                 (folder / FIGURES).mkdir()
         for drawing in found.drawings:
             write_atomically(folder / FIGURES / drawing.file_name, drawing.png())
@@ -90,7 +90,7 @@ def claim(folder: Path) -> None:
     Raises:
         RunError: the folder is not empty.
     """
-    with disk_errors(folder):
+    with write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise RunError(

@@ -26,11 +26,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.errors import Fix, RunError, Spelled
+from clearprop.files import append, sync_folder, write_atomically, write_errors
 from clearprop.training.events import Event, as_it_went, read_lines, to_line
 from clearprop.training.recording.recordings import Layout, RowFile
 from clearprop.training.storage.checkpoint import Checkpoints
 from clearprop.training.storage.lock import Lock
-from clearprop.training.storage.writing import append, disk_errors, sync_folder, write_atomically
 
 CONFIG, EVENTS, LOSSES = "config.json", "events.jsonl", "losses.f32"
 CURVES, MODEL, CHECKPOINTS, LOCK = "curves.csv", "model.safetensors", "checkpoints", "lock"
@@ -47,7 +47,7 @@ class RunFolder:
         self.path = path
         self.checkpoints = Checkpoints(path / CHECKPOINTS, keep)
         self._lock = lock
-        with disk_errors(path):
+        with write_errors(path):
             _end_torn_line(path / EVENTS)
             self._events = (path / EVENTS).open("ab", buffering=0)
             self._losses = (path / LOSSES).open("ab", buffering=0)
@@ -60,7 +60,7 @@ class RunFolder:
         Raises:
             RunError: the folder exists and is not empty, or cannot be made.
         """
-        with disk_errors(path):
+        with write_errors(path):
             path.mkdir(parents=True, exist_ok=True)
         _check_empty(path)  # what is somebody else's gets no lock file either
         lock = Lock(path / LOCK)
@@ -110,7 +110,7 @@ class RunFolder:
         Raises:
             RunError: there are fewer losses than steps, so that the file is damaged.
         """
-        with disk_errors(self.path / LOSSES):
+        with write_errors(self.path / LOSSES):
             size = (self.path / LOSSES).stat().st_size
             if size < 4 * steps:
                 raise RunError(
@@ -132,7 +132,7 @@ class RunFolder:
 
     def sync(self) -> None:
         """Force the logs to the disk, so that they outlive a crash of the machine too."""
-        with disk_errors(self.path):
+        with write_errors(self.path):
             rows = [self._rows.file] if self._rows is not None else []
             for file in (self._events, self._losses, *rows):
                 os.fsync(file.fileno())
@@ -247,7 +247,7 @@ def _check_empty(path: Path) -> None:
 
 def _sweep(path: Path) -> None:
     """Delete the files that a killed process had not finished."""
-    with disk_errors(path):
+    with write_errors(path):
         for file in (*path.glob(".*.tmp"), *(path / CHECKPOINTS).glob(".*.tmp")):
             file.unlink(missing_ok=True)
 

@@ -14,10 +14,10 @@ import numpy as np
 
 from clearprop import tree
 from clearprop.errors import ConfigurationError
+from clearprop.memory import refuse, shown_size
 from clearprop.training.algorithm import TrainState
 from clearprop.training.callback import Portion, Position
 from clearprop.training.storage.checkpoint import SavedState
-from clearprop.training.storage.writing import refuse, shown_size
 
 LOG = "log"
 Given = int | str | Iterable[int] | None

@@ -102,7 +102,7 @@ class ClassMarks:
         Raises:
             RunError: the file cannot be written.
         """
-        from clearprop.training.storage.writing import write_atomically
+        from clearprop.files import write_atomically
 
         write_atomically(Path(path), self.csv)
         return Path(path)
@@ -184,7 +184,7 @@ def write_class(
         ConfigurationError: the exercise is unknown, or the folder is not empty.
         DataError: a name occurs twice, or there is none.
     """
-    from clearprop.training.storage.writing import disk_errors, write_atomically
+    from clearprop.files import write_atomically, write_errors
 
     place, names = Path(folder), list(students)
     if not names:
@@ -197,7 +197,7 @@ def write_class(
             fix="choose another folder: filled sheets are not overwritten",
         )
     solutions = [exercise(name, seed, student, digits=digits) for student in names]
-    with disk_errors(place):
+    with write_errors(place):
         for part in (SHEETS, KEYS):
             (place / part).mkdir(parents=True)
     rows, sheets = [], []

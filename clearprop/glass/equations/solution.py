@@ -86,7 +86,7 @@ class WorkedSolution:
                 given=place.name,
                 expected=f"a name that ends in {', '.join(forms)}",
             )
-        from clearprop.training.storage.writing import write_atomically
+        from clearprop.files import write_atomically
 
         write_atomically(place, forms[place.suffix])
         return place

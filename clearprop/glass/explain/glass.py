@@ -14,6 +14,7 @@ import numpy as np
 from clearprop import nn
 from clearprop.data.frames import is_frame
 from clearprop.errors import ConfigurationError, ShapeError, kind_of
+from clearprop.files import write_atomically
 from clearprop.glass.equations import Equations, equations
 from clearprop.glass.explain.page import notebook, page
 from clearprop.glass.explain.why import Why, why
@@ -26,7 +27,6 @@ from clearprop.nn.recording import LossLike, Objective
 from clearprop.training import Run
 from clearprop.training.given import pair_for
 from clearprop.training.model_inputs import ModelInputs
-from clearprop.training.storage.writing import write_atomically
 from clearprop.training.training_data import Split, check_labels
 
 Array = jax.Array

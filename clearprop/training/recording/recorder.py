@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from clearprop import bounds, tree
 from clearprop.errors import ConfigurationError
+from clearprop.memory import refuse, shown_size
 from clearprop.training.algorithm import Differentiable, TrainState
 from clearprop.training.callback import Portion, Position
 from clearprop.training.compiled_steps import CompiledSteps
 from clearprop.training.recording.observation import Observed, Observer, Recordable
 from clearprop.training.recording.recordings import Layout
-from clearprop.training.storage.writing import refuse, shown_size
 
 EVERY = 50
 """With it the statistics of every layer cost about 8 % of the training time of LeNet-5."""

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.errors import RunError, unknown_name
+from clearprop.files import append, write_atomically, write_errors
 from clearprop.training.recording.observation import PARAMETER, STATISTICS, Recordable
-from clearprop.training.storage.writing import append, disk_errors, write_atomically
 
 INDEX, ROWS = "index.json", "rows.bin"
 
@@ -222,7 +222,7 @@ class RowFile:
 
     def __init__(self, folder: Path, layout: Layout, rows: int) -> None:
         self._path = folder / ROWS
-        with disk_errors(folder):
+        with write_errors(folder):
             folder.mkdir(exist_ok=True)
             write_atomically(folder / INDEX, json.dumps(layout.as_dict()) + "\n")
             self.file = self._path.open("ab", buffering=0)

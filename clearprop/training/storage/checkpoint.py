@@ -20,8 +20,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from clearprop import tree
 from clearprop.errors import CheckpointError
+from clearprop.files import write_atomically, write_errors
 from clearprop.training.callback import Position
-from clearprop.training.storage.writing import disk_errors, write_atomically
 
 Tree = TypeVar("Tree")
 
@@ -69,7 +69,7 @@ def load_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, object]]
     """
     if not path.is_file():
         raise CheckpointError("there is no such file", where=str(path))
-    with disk_errors(path):
+    with write_errors(path):
         content = path.read_bytes()
     try:
         tensors = safetensors.deserialize(content)  # type: ignore[no-untyped-call,unused-ignore]  # of old releases
@@ -133,7 +133,7 @@ class StateFolder:
         Raises:
             RunError: the disk is full.
         """
-        with disk_errors(self.path):
+        with write_errors(self.path):
             self.path.mkdir(exist_ok=True)
         file = self._file(position.step)
         save_arrays(file, tree.flatten_with_paths(jax.device_get(state)), asdict(position))

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from clearprop.errors import RunError
-from clearprop.training.storage.writing import disk_errors
+from clearprop.files import write_errors
 
 if sys.platform == "win32":
     import msvcrt
@@ -46,7 +46,7 @@ class Lock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with disk_errors(path):
+        with write_errors(path):
             # A bare descriptor: a file object would give the lock up when nobody refers to it.
             self._file: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         if not _lock(self._file):
@@ -58,7 +58,7 @@ class Lock:
                 fix="wait for it, or choose another folder",
             )
         own = Holder(socket.gethostname(), os.getpid(), time.time())
-        with disk_errors(path):
+        with write_errors(path):
             os.ftruncate(self._file, 0)
             os.write(self._file, json.dumps(asdict(own)).encode())
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from clearprop import files
 from clearprop.errors import RunError
-from clearprop.training.storage import writing
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
-    writing.write_atomically(file, "old")
-    writing.write_atomically(file, b"new")
+    files.write_atomically(file, "old")
+    files.write_atomically(file, b"new")
     assert file.read_text() == "new"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
@@ -22,14 +22,14 @@ def test_a_full_disk_leaves_the_old_file_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "a.txt"
-    writing.write_atomically(file, "old")
+    files.write_atomically(file, "old")
 
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(RunError, match="the disk is full") as caught:
-        writing.write_atomically(file, "new")
+        files.write_atomically(file, "new")
     assert str(file) in str(caught.value)
     assert file.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
@@ -37,5 +37,5 @@ def test_a_full_disk_leaves_the_old_file_whole(
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="cannot be written") as caught:
-        writing.write_atomically(tmp_path / "missing" / "a.txt", "x")
+        files.write_atomically(tmp_path / "missing" / "a.txt", "x")
     assert caught.value.where == str(tmp_path / "missing" / "a.txt")
