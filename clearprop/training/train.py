@@ -316,7 +316,8 @@ def _writer(folder: RunFolder) -> Callable[[Event], None]:
     def write(event: Event) -> None:
         if isinstance(event, StepsDone):
             folder.log_losses(event.losses)
-        folder.log(event)
+        else:
+            folder.log(event)
 
     return write
 
