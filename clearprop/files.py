@@ -170,7 +170,7 @@ def read_record(path: Path, kind: type[ClearpropError], problem: str) -> dict[st
 def with_checksum(values: Mapping[str, object]) -> dict[str, Any]:
     """Return values as JSON reads them back, with the checksum of all of them."""
     plain = json.loads(json.dumps(dict(values)))
-    return {**plain, CHECKSUM: _checksum(plain)}
+    return {CHECKSUM: _checksum(plain), **plain}  # first, so that its line can be deleted
 
 
 def agrees(values: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from clearprop import glass, nn
 from clearprop.cli.datasets import say_columns
 from clearprop.cli.inference import shown_error
 from clearprop.cli.inspection import extras_of
+from clearprop.cli.interrupts import INTERRUPTED
 from clearprop.cli.output import complain, say
 from clearprop.cli.runs import existing_run, new_run
 from clearprop.errors import ConfigurationError
@@ -25,8 +26,6 @@ from clearprop.training import Run
 from clearprop.training.run_folder import SNAPSHOTS, read_config
 from clearprop.training.snapshots import check_kept
 from clearprop.training.storage.checkpoint import StateFolder
-
-INTERRUPTED = 130
 
 
 def run_train(arguments: argparse.Namespace) -> int:

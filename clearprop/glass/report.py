@@ -12,7 +12,7 @@ import numpy as np
 
 from clearprop import nn
 from clearprop.errors import ClearpropError, ConfigurationError
-from clearprop.files import write_atomically
+from clearprop.files import write_atomically, write_output
 from clearprop.glass.boundary_section import boundary_section
 from clearprop.glass.chart import mark
 from clearprop.glass.curves import FEW, best_epoch, curves_section, error_text, measures_itself
@@ -88,6 +88,7 @@ def write_report(
     True
     """
     subject = gather(run, data, loss)
+    is_in_folder = path is None
     if path is None:
         folder = run.folder if isinstance(run, Run) else Path(run)
         if folder is None:
@@ -123,8 +124,12 @@ def write_report(
         spent=_spent(subject),
         mark=mark,
     )
-    write_atomically(Path(path), page)
-    return Path(path)
+    place = Path(path)
+    if is_in_folder:
+        write_atomically(place, page)
+    else:
+        write_output(place, page)
+    return place
 
 
 def _shareable(found: Diagnosis, config: Mapping[str, Any]) -> Diagnosis:

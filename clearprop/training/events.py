@@ -192,6 +192,7 @@ Logged = Event | EpochsDone
 
 _KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Event)}
 _METRIC = "metrics."
+_COUNTS = ("epoch", "step")
 _OF_EPOCH = tuple(one.name for one in dataclasses.fields(EpochDone) if one.name != "metrics")
 
 
@@ -223,7 +224,11 @@ def to_lines(events: Sequence[Event]) -> str:
             columns = {name: [_plain(getattr(e, name)) for e in together] for name in _OF_EPOCH}
             for name in together[0].metrics:  # type: ignore[union-attr]
                 columns[_METRIC + name] = [_plain(e.metrics[name]) for e in together]  # type: ignore[union-attr]
-            lines.append(json.dumps({"event": "EpochsDone", **columns}, allow_nan=False))
+            line: dict[str, Any] = {"event": "EpochsDone"}
+            for name, values in columns.items():
+                is_constant = name not in _COUNTS and values.count(values[0]) == len(values)
+                line[name] = values[0] if is_constant else values
+            lines.append(json.dumps(line, allow_nan=False))
         else:
             lines += map(to_line, together)
     return "".join(f"{line}\n" for line in lines)
@@ -255,14 +260,17 @@ def from_line(line: str) -> Logged | None:
         return None
 
 
-def _epochs(columns: dict[str, Any]) -> EpochsDone:
-    lengths = {len(x) if isinstance(x, list) else 0 for x in columns.values()}
-    if not set(_OF_EPOCH) <= columns.keys() or len(lengths) != 1 or not lengths.pop():
+def _epochs(line: dict[str, Any]) -> EpochsDone:
+    if not set(_OF_EPOCH) <= line.keys() or not isinstance(line["epoch"], list):
         raise ValueError("not a line of epochs")
-    if not all(type(step) is int for name in ("epoch", "step") for step in columns[name]):
+    count = len(line["epoch"])
+    columns = {name: x if isinstance(x, list) else [x] * count for name, x in line.items()}
+    if not count or any(len(values) != count for values in columns.values()):
+        raise ValueError("not a line of epochs")
+    if any(type(x) is not int for name in _COUNTS for x in columns[name]):
         raise ValueError("not the numbers of epochs and steps")
     for name, values in columns.items():
-        if any(isinstance(x, str) for x in values):
+        if any(type(x) is str for x in values):
             columns[name] = [_number(x, name) for x in values]
     return EpochsDone(columns)
 
