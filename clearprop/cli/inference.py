@@ -32,7 +32,7 @@ from clearprop.recipes.transcribing import TranscribingRecipe
 from clearprop.training import Evaluation, evaluate, predict
 from clearprop.training.evaluation import score_without_targets
 from clearprop.training.predictions import classes, probabilities
-from clearprop.training.run_folder import read_config
+from clearprop.training.run_config import read_config
 from clearprop.training.run_setup import RunSetup
 from clearprop.training.without_targets import reported_loss
 

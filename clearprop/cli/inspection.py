@@ -23,7 +23,7 @@ from clearprop.recipes.experiment import Experiment, of_run
 from clearprop.training import History, open_run, read_run
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.run import Machine
-from clearprop.training.run_folder import read_config
+from clearprop.training.run_config import read_config
 from clearprop.training.run_setup import RunSetup
 
 

@@ -23,7 +23,8 @@ from clearprop.recipes.experiment import OWN_ERRORS, Experiment, of_run, prepare
 from clearprop.recipes.hyperparameter_search import Trial, search
 from clearprop.recipes.study import FIGURES, Study, claim, write_results
 from clearprop.training import Run
-from clearprop.training.run_folder import SNAPSHOTS, read_config
+from clearprop.training.run_config import read_config
+from clearprop.training.run_folder import SNAPSHOTS
 from clearprop.training.snapshots import check_kept
 from clearprop.training.storage.checkpoint import StateFolder
 

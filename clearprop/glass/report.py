@@ -293,7 +293,7 @@ def _noted(name: str, note: object) -> list[tuple[str, str]]:
 
 def _machine(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what the run noted of its machine: no names of people, no folders."""
-    noted = config["machine"]
+    noted = config.get("machine") or {}
     labels = {
         "python": "Python",
         "jax": "JAX",
@@ -303,7 +303,10 @@ def _machine(config: Mapping[str, Any]) -> list[tuple[str, str]]:
         "devices": "devices for each batch",
         "system": "system",
     }
-    return [("clearprop", version()), *((labels[key], str(noted[key])) for key in labels)]
+    return [
+        ("clearprop", version()),
+        *((labels[key], str(noted[key])) for key in labels if key in noted),
+    ]
 
 
 def _spent(subject: Subject) -> list[tuple[str, str]]:

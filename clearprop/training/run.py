@@ -38,14 +38,8 @@ from clearprop.training.learning import Learning
 from clearprop.training.metrics import Metrics
 from clearprop.training.predictor import Predictor, predictor_of
 from clearprop.training.recording.recordings import Recordings, read_recordings
-from clearprop.training.run_folder import (
-    LOSSES,
-    RECORDINGS,
-    first_step,
-    read_config,
-    read_events,
-    read_losses,
-)
+from clearprop.training.run_config import first_step, read_config
+from clearprop.training.run_folder import LOSSES, RECORDINGS, read_events, read_losses
 from clearprop.training.weights import ClassWeight
 
 

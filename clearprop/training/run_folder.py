@@ -21,7 +21,6 @@ import time
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +29,6 @@ from clearprop.errors import Fix, RunError, Spelled
 from clearprop.files import (
     check_all_own,
     read_errors,
-    read_record,
     sweep,
     sync_folder,
     write_atomically,
@@ -39,16 +37,14 @@ from clearprop.files import (
 )
 from clearprop.training.events import EpochDone, Event, Logged, as_it_went, read_lines, to_lines
 from clearprop.training.recording.recordings import Layout, RowFile
+from clearprop.training.run_config import CONFIG, read_config
 from clearprop.training.storage.checkpoint import Checkpoints
 from clearprop.training.storage.lock import Lock
 from clearprop.training.storage.summed import Parts, SummedFile, check_parts
 
-CONFIG, EVENTS, LOSSES = "config.json", "events.jsonl", "losses.f32"
+EVENTS, LOSSES = "events.jsonl", "losses.f32"
 CURVES, MODEL, CHECKPOINTS, LOCK = "curves.csv", "model.safetensors", "checkpoints", "lock"
 RECORDINGS, SNAPSHOTS, FROZEN = "recordings", "snapshots", "frozen.safetensors"
-
-FORMAT = 2
-"""Of a run folder. Format 1 had other names in its configuration and its checkpoints."""
 
 SHORT = 0.2
 """Short epochs are appended together: so many seconds are at least between two writes."""
@@ -206,41 +202,6 @@ class RunFolder:
             self._lock.release()
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """Return what the run in a folder was asked to do.
-
-    Raises:
-        RunError: there is no run, or it was cut off before it began.
-    """
-    if not path.is_dir():
-        raise RunError("there is no such run folder", where=str(path))
-    file = path / CONFIG
-    if not file.is_file():
-        raise RunError(
-            "this folder has no config.json, so no run began in it",
-            where=str(path),
-            fix="choose the folder of a run, or start a new run in a new folder",
-        )
-    config = read_record(file, RunError, "the configuration is damaged")
-    if config.get("format", FORMAT) != FORMAT:
-        raise RunError(
-            "this run was written by another version of clearprop, which named its parts otherwise",
-            where=str(path),
-            given=f"format {config['format']!r}",
-            expected=f"format {FORMAT}",
-            fix="use that version for this run, or train it again with this one",
-        )
-    for name in ("settings", "optimizer", "data", "model", "plan", "notes", "machine"):
-        if not isinstance(config.get(name, {}), dict):
-            raise RunError(
-                "the configuration is damaged",
-                where=str(file),
-                given=f"{name} is {config[name]!r}"[:160],
-                expected=f"{name} to be an object",
-            )
-    return config
-
-
 def read_events(path: Path) -> list[Logged]:
     """Return what happened in a run, without steps that a resumption took back.
 
@@ -260,15 +221,6 @@ def read_events(path: Path) -> list[Logged]:
     _warn(file, parts, told, "what happened then is missing in curves and reports")
     lines = parts.without(content).decode("utf-8", "replace").splitlines()
     return as_it_went(read_lines(lines))
-
-
-def first_step(config: Mapping[str, Any]) -> int:
-    """Return the step at which a run began: that of its parent at which it left it, or 0.
-
-    >>> first_step({"parent": {"step": 30}}), first_step({})
-    (30, 0)
-    """
-    return int((config.get("parent") or {}).get("step", 0))
 
 
 def read_losses(path: Path) -> NDArray[np.float32]:

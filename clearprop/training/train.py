@@ -29,16 +29,14 @@ from clearprop.training.progress import Reporter
 from clearprop.training.recording.recorder import Recorder
 from clearprop.training.recording.recordings import Recordings, joined, read_recordings
 from clearprop.training.run import History, Run
+from clearprop.training.run_config import CONFIG, first_step, read_config
 from clearprop.training.run_folder import (
-    CONFIG,
     CURVES,
     FROZEN,
     MODEL,
     RECORDINGS,
     SNAPSHOTS,
     RunFolder,
-    first_step,
-    read_config,
     read_events,
     read_losses,
 )

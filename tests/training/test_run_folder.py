@@ -9,15 +9,8 @@ import pytest
 
 from clearprop.errors import RunError
 from clearprop.training.events import Checkpointed, StepsDone
-from clearprop.training.run_folder import (
-    EVENTS,
-    FORMAT,
-    LOSSES,
-    RunFolder,
-    read_config,
-    read_events,
-    read_losses,
-)
+from clearprop.training.run_config import FORMAT, read_config
+from clearprop.training.run_folder import EVENTS, LOSSES, RunFolder, read_events, read_losses
 from clearprop.training.storage.summed import SummedFile
 
 CONFIG = {"format": FORMAT, "loss": "cross_entropy"}
