@@ -114,17 +114,20 @@ def _kinds() -> Any:
     class Part(BaseModel):
         model_config = ConfigDict(extra="allow", strict=True)
 
+    class Schedule(Part):
+        name: str
+
     class Optimizer(Part):
         name: str | None = None
-        learning_rate: float | dict[str, Any] | None = None
+        learning_rate: float | Schedule | None = None
         weight_decay: float | None = None
         strength: float | None = None
         optimizer: Optimizer | None = None
         parts: list[Optimizer] | None = None
 
     class Settings(Part):
-        epochs: NonNegativeInt | None = None
-        batch_size: PositiveInt | None = None
+        epochs: NonNegativeInt
+        batch_size: PositiveInt
         micro_batch_size: PositiveInt | None = None
         seed: int | None = None
         patience: NonNegativeInt | None = None
@@ -159,7 +162,7 @@ def _kinds() -> Any:
         changed: dict[str, list[Any]] | None = None
 
     class Model(Part):
-        structure: dict[str, Any] | None = None
+        structure: dict[str, Any] | str | None = None
         parameters: dict[str, Annotated[tuple[list[int], DType], Strict(False)]] | None = None
 
     class InitialValues(Part):
@@ -177,7 +180,7 @@ def _kinds() -> Any:
         cores: int
 
     class Config(Part):
-        settings: Settings = Settings()
+        settings: Settings | None = None
         loss: str | None = None
         algorithm: dict[str, Any] | None = None
         metrics: list[str] | None = None

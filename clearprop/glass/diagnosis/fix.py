@@ -461,6 +461,8 @@ def _text(value: object) -> str:
         name = str(value.get("name"))
         place = optim if hasattr(optim, name) else optim.schedules
         home = "cp.optim" if place is optim else "cp.optim.schedules"
+        if not hasattr(place, name):  # a name that this version does not know
+            return repr(dict(value))
         usual = {
             k: one.default for k, one in inspect.signature(getattr(place, name)).parameters.items()
         }
