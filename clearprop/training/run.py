@@ -368,7 +368,9 @@ def read_run(folder: Path | str) -> RunRecord:
     """
     path = Path(folder)
     config, events, losses = read_config(path), read_events(path), read_losses(path)
-    made = max((event.step for event in events), default=0) - first_step(config)
+    # The step of a number that is not finite counts from 1, and has no loss.
+    steps = [event.step for event in events if not isinstance(event, NonFinite)]
+    made = max(steps, default=0) - first_step(config)
     if len(losses) < made:
         warnings.warn(
             f"{path / LOSSES}: the losses of the last {made - len(losses):,} steps are missing",

@@ -104,6 +104,7 @@ def _kinds() -> Any:
         AfterValidator,
         BaseModel,
         ConfigDict,
+        Field,
         NonNegativeInt,
         PositiveInt,
         Strict,
@@ -147,15 +148,6 @@ def _kinds() -> Any:
         fingerprint: int | None = None
         development_fingerprint: int | None = None
 
-    class Recipe(Part):
-        name: str | None = None
-        values: dict[str, Any] | None = None
-
-    class Notes(Part):
-        recipe: Recipe | None = None
-        data: list[str] | None = None
-        columns: list[str] | None = None
-
     class Parent(Part):
         folder: str | None = None
         step: NonNegativeInt = 0
@@ -196,7 +188,7 @@ def _kinds() -> Any:
         record: dict[str, Any] | None = None
         snapshots: int | str | list[int] | None = None
         parent: Parent | None = None
-        notes: Notes = Notes()
+        notes: dict[str, Any] = Field(default_factory=dict)
         machine: Machine | None = None
 
     return Config
