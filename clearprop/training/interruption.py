@@ -81,7 +81,12 @@ class Interruption:
 
     def _take_note(self, number: int, frame: FrameType | None) -> None:
         self.asked = True
+        for known in self._before:
+            signal.signal(known, self._act)
+
+    def _act(self, number: int, frame: FrameType | None) -> None:
         self._restore()
+        signal.raise_signal(number)
 
     def _restore(self) -> None:
         for number, handler in self._before.items():

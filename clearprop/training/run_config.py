@@ -155,7 +155,9 @@ def _kinds() -> Any:
 
     class Model(Part):
         structure: dict[str, Any] | str | None = None
-        parameters: dict[str, Annotated[tuple[list[int], DType], Strict(False)]] | None = None
+        parameters: dict[str, Annotated[tuple[list[int], DType], Strict(False)]] = Field(
+            default_factory=dict
+        )
 
     class InitialValues(Part):
         crc32: int

@@ -8,6 +8,7 @@ import pytest
 from clearprop.training.events import (
     Checkpointed,
     EpochDone,
+    EpochsDone,
     Event,
     NonFinite,
     RunStarted,
@@ -17,7 +18,9 @@ from clearprop.training.events import (
     from_line,
     read_lines,
     to_line,
+    to_lines,
 )
+from clearprop.training.run import History
 
 STARTED = RunStarted(0, 3, 10, 32, 320, 40, 51, 1, "classification")
 EVERY_KIND: list[Event] = [
@@ -58,3 +61,54 @@ def test_a_resumption_takes_back_what_came_after_its_checkpoint() -> None:
     again = RunStarted(10, 3, 10, 32, 320, 40, 51, 1, "classification")
     second = [again, StepsDone(20, 2, 3.0, 0.1), Stopped("finished", 20, 2, None)]
     assert as_it_went([*first, *second]) == [*first[:3], *second]
+
+
+EPOCHS: list[Event] = [
+    EpochDone(e, 10 * e, 1 / e, 0.25, None, 0.5, 1e-3, 2.0, 160.0, {"recall": 0.1 * e})
+    for e in (1, 2, 3)
+]
+
+
+def test_short_epochs_share_a_line_and_make_the_same_history() -> None:
+    text = to_lines([STARTED, *EPOCHS, Stopped("finished", 30, 3, None)])
+    assert text.count("\n") == 3
+    together = History.of(read_lines(text.splitlines()))
+    alone = History.of(EPOCHS)
+    for name in ("epoch", "step", "objective", "development_error", "development_objective"):
+        assert np.array_equal(getattr(together, name), getattr(alone, name), equal_nan=True)
+        assert getattr(together, name).dtype == getattr(alone, name).dtype
+    assert together.metrics["recall"].tolist() == alone.metrics["recall"].tolist()
+
+
+def test_epochs_with_other_metrics_are_other_lines() -> None:
+    other = EpochDone(4, 40, 0.1, 0.2, None, 0.5, 1e-3, 2.0, 160.0, {"precision": 0.9})
+    text = to_lines([*EPOCHS, other])
+    assert text.count("\n") == 2
+    history = History.of(read_lines(text.splitlines()))
+    assert np.isnan(history.metrics["precision"]).tolist() == [True, True, True, False]
+    assert np.isnan(history.metrics["recall"]).tolist() == [False, False, False, True]
+
+
+def test_a_resumption_takes_back_the_later_epochs_of_a_line() -> None:
+    again = RunStarted(20, 3, 10, 32, 320, 40, 51, 1, "classification")
+    lines = to_lines([STARTED, *EPOCHS]) + to_lines([again, EPOCHS[2]])
+    kept = as_it_went(read_lines(lines.splitlines()))
+    assert History.of(kept).epoch.tolist() == [1, 2, 3]
+    assert as_it_went([EpochsDone({"step": [30]}), again]) == [again]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"event": "EpochsDone"}',
+        '{"event": "EpochsDone", "epoch": 3}',
+        to_lines(EPOCHS).replace("[1, 2, 3]", "[1, 2]"),
+        to_lines(EPOCHS).replace("[1, 2, 3]", '[1, "x", 3]'),
+        to_lines(EPOCHS).replace("[10, 20, 30]", "[10, 2.5, 30]"),
+        to_lines(EPOCHS).replace("[1, 2, 3]", "[]"),
+        "[" * 100_000,
+        "7",
+    ],
+)
+def test_a_line_of_epochs_that_is_none_is_passed_over(line: str) -> None:
+    assert list(read_lines([line])) == []

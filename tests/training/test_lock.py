@@ -85,3 +85,32 @@ def test_of_many_that_ask_at_once_one_gets_it(tmp_path: Path) -> None:
             other.wait()
             assert other.stdout is not None
             other.stdout.close()
+
+
+def test_a_file_system_without_locks_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+    import fcntl
+
+    def refuse(file: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.warns(UserWarning, match="this file system has no locks"):
+        Lock(tmp_path / "lock").release()
+
+
+def test_a_lock_whose_folder_was_renamed_is_no_longer_in_place(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    lock = Lock(folder / "lock")
+    lock.check_in_place()
+    folder.rename(tmp_path / "other")
+    with pytest.raises(RunError, match="removed or renamed"):
+        lock.check_in_place()
+    folder.mkdir()
+    (folder / "lock").write_text("another run's")
+    with pytest.raises(RunError, match="removed or renamed"):
+        lock.check_in_place()
+    lock.release()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -63,7 +64,7 @@ def test_a_process_killed_at_random_moments(tmp_path: Path, compilations: Path) 
     assert straight.wait() == 0, straight.stderr.read()  # type: ignore[union-attr]
     straight.stderr.close()  # type: ignore[union-attr]
 
-    folder, chance, kills = tmp_path / "killed", random.Random(time.time_ns()), 0
+    folder, chance, kills = tmp_path / "killed", random.Random(0), 0
     while True:
         losses = folder / "losses.f32"
         before = losses.stat().st_size if losses.exists() else 0
@@ -354,3 +355,41 @@ def test_a_best_error_of_nothing_stays_the_best(tmp_path: Path) -> None:
     assert errors[-1] > 0
     names = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
     assert names[0] == "step-000000000001.safetensors"
+
+
+@pytest.mark.parametrize("is_renamed", [True, False])
+def test_a_folder_that_is_taken_away_ends_the_run_at_once(
+    digits: data.Splits, tmp_path: Path, is_renamed: bool
+) -> None:
+    steps: list[int] = []
+
+    def take_away(event: Event) -> None:
+        if isinstance(event, StepsDone):
+            steps.append(event.step)
+        if steps and steps[-1] == 45:
+            if is_renamed:
+                (tmp_path / "run").rename(tmp_path / "other")
+            else:
+                shutil.rmtree(tmp_path / "run")
+            steps.append(46)
+
+    options: dict[str, Any] = {"epochs": 50, "steps_per_call": 5, "progress": False}
+    with pytest.raises(RunError, match="removed or renamed") as caught:
+        fit(model(), digits, folder=tmp_path / "run", on_event=take_away, **options)
+    assert caught.value.where == str(tmp_path / "run")
+    assert steps[-1] <= 100  # of 2,250
+    assert not (tmp_path / "run").exists()
+    if is_renamed:
+        assert read_run(tmp_path / "other").losses.shape == (45,)
+
+
+def test_a_checkpoint_under_the_name_of_another_is_passed_over(
+    digits: data.Splits, tmp_path: Path
+) -> None:
+    options: dict[str, Any] = {"folder": tmp_path / "run", "checkpoint_every": 45}
+    fit(model(), digits, epochs=2, progress=False, steps_per_call=45, **options)
+    folder = tmp_path / "run" / "checkpoints"
+    (folder / "step-000000000090.safetensors").unlink()
+    shutil.copy(folder / "step-000000000045.safetensors", folder / "step-000000000090.safetensors")
+    with pytest.warns(UserWarning, match="another step than its name says"):
+        fit(model(), digits, epochs=3, progress=False, steps_per_call=45, resume=True, **options)

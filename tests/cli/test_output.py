@@ -1,0 +1,115 @@
+"""What the commands say where something cannot be written, or is not theirs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from clearprop import cli
+
+BEGIN = [sys.executable, "-m", "clearprop"]
+
+
+def run(redirection: str, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command in a shell that redirects its output."""
+    text = " ".join([*BEGIN, *words, redirection])
+    shell = ["/bin/sh", "-c", text]
+    return subprocess.run(shell, check=False, capture_output=True, text=True, cwd=cwd)
+
+
+@pytest.mark.parametrize("redirection", [">/dev/full", ">&-"])
+def test_standard_output_that_cannot_be_written(redirection: str, tmp_path: Path) -> None:
+    done = run(redirection, "data", "list", cwd=tmp_path)
+    assert done.returncode == cli.FAULT
+    assert "standard output cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-", "2>&- 0<&-"])
+def test_standard_error_that_cannot_be_written(redirection: str, tmp_path: Path) -> None:
+    words = ("train", "xor", "--folder", "run", "--no-report", "--set", "epochs=3")
+    done = run(redirection, *words, cwd=tmp_path)
+    assert done.returncode == cli.WELL
+    assert "training error" in done.stdout
+
+
+def test_a_reader_that_ends_early(tmp_path: Path) -> None:
+    done = run("| head -n 1", "data", "list", cwd=tmp_path)
+    assert done.stdout.startswith("name")
+    assert done.stderr == ""
+
+
+def test_a_bug_is_called_a_bug(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(given: object) -> None:
+        raise KeyError("layers")
+
+    monkeypatch.setattr(cli, "parse", broken)
+    assert cli.main(["data", "list"]) == cli.BROKEN
+    said = capsys.readouterr().err
+    assert "Traceback" in said
+    assert "KeyError: 'layers'" in said
+    assert said.splitlines()[-2] == "this is a bug in clearprop: the lines above say where"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError(13, "Permission denied", "/root/x"), "/root/x: the system refused"),
+        (OSError(24, "Too many open files"), "Too many open files"),
+        (MemoryError(), "the memory is full"),
+    ],
+)
+def test_what_the_system_refuses_is_no_bug(
+    error: Exception,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def refused(given: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "parse", refused)
+    assert cli.main(["data", "list"]) == cli.FAULT
+    answer = capsys.readouterr().err
+    assert said in answer
+    assert "Traceback" not in answer
+
+
+def test_a_closed_number_is_not_given_to_a_file(tmp_path: Path) -> None:
+    done = run("2>&-", "train", "xor", "--folder", "run", "--set", "epochs=2", cwd=tmp_path)
+    assert done.returncode == cli.WELL
+    for file in (tmp_path / "run").rglob("*"):
+        assert b"training 33 parameters" not in (file.read_bytes() if file.is_file() else b"")
+
+
+def test_output_goes_to_what_it_names(tmp_path: Path) -> None:
+    words = ("train", "xor", "--folder", "run", "--no-report", "--set", "epochs=2")
+    assert run("", *words, cwd=tmp_path).returncode == cli.WELL
+    predict = ("predict", "run", "--data", "xor", "--output")
+    done = run("", *predict, "/dev/stdout", cwd=tmp_path)
+    assert done.stdout.startswith("prediction")
+    done = run(">>log", *predict, "/dev/stdout", cwd=tmp_path)
+    done = run(">>log", *predict, "/dev/stdout", cwd=tmp_path)
+    assert (tmp_path / "log").read_text().count("prediction") == 2
+    done = run("", *predict, "/dev/full", cwd=tmp_path)
+    assert done.returncode == cli.FAULT
+    assert "the disk is full" in done.stderr
+
+
+def test_a_run_folder_with_a_link_is_not_resumed(tmp_path: Path) -> None:
+    words = ("train", "xor", "--folder", "run", "--no-report", "--set", "epochs=2")
+    assert run("", *words, cwd=tmp_path).returncode == cli.WELL
+    (tmp_path / "precious").write_text("years of work")
+    (tmp_path / "run" / "losses.f32").unlink()
+    os.symlink(tmp_path / "precious", tmp_path / "run" / "losses.f32")
+    done = run("", "resume", "run", cwd=tmp_path)
+    assert done.returncode == cli.FAULT
+    assert "plain files only" in done.stderr
+    assert (tmp_path / "precious").read_text() == "years of work"
