@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from clearprop import data
+from clearprop.data import parquet_process
 from clearprop.errors import ConfigurationError, DataError
 from tests.data.tables import ROWS, options_in
 
@@ -167,9 +168,9 @@ def test_a_file_that_ends_its_reader_is_named(
     pl.DataFrame({"x": [1, 2], "y": [1, 2]}).write_parquet(path)
     assert len(data.columns_of(path)) == 2
     # Which bytes end the reader depends on its version, so the other process ends here by itself.
-    crash = tmp_path / "polars.py"
+    crash = tmp_path / "crash.py"
     crash.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGABRT)\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(parquet_process, "__file__", str(crash))
     pl.DataFrame({"x": [1, 2, 3], "y": [1, 2, 3]}).write_parquet(path)
     with pytest.raises(DataError, match=r"t\.parquet: the file cannot be read: it is damaged"):
         data.columns_of(path)
