@@ -235,6 +235,8 @@ def load_inputs(path: str | Path, preprocessor: Preprocessor) -> NDArray[np.gene
     if preprocessor.kind == "tokens":
         check_suffix(path, TEXT_SUFFIXES, "a text")
         text = texts.read_text(path)[-preprocessor.input_shape[0] :]
+        if not text:
+            raise DataError("the file is empty", where=str(path), expected="a text")
         characters = Vocabulary(preprocessor.class_names or (), "character")
         return characters.encode(text, where=str(path))[None]
     if path.suffix.lower() == ".npz":

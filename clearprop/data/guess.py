@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from clearprop.data.notations import Marks, numbers_in
@@ -78,9 +79,17 @@ class ReadOptions:
 
     def as_numbers(self, name: str) -> bool | None:
         """Return True or False where a column must be numbers or categories, else None."""
-        if name in self.numeric:
+        if name in self._numeric:
             return True
-        return False if name in self.categorical else None
+        return False if name in self._categorical else None
+
+    @cached_property
+    def _numeric(self) -> frozenset[str]:
+        return frozenset(self.numeric)
+
+    @cached_property
+    def _categorical(self) -> frozenset[str]:
+        return frozenset(self.categorical)
 
 
 @dataclass(eq=False)

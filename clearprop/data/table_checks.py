@@ -1,20 +1,36 @@
-"""Checks of the header of a table."""
+"""Checks of the header of a table, and of the moments in its columns.
+
+Shape letters: N rows.
+"""
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clearprop.errors import DataError
+
+if TYPE_CHECKING:
+    import polars
 
 UNNAMED = "Unnamed: "
 """A column without a name is called by its place, as pandas calls it."""
 
 YEARS = range(1000, 3000)
 FEW = 8
+
+# A moment is a number of days or parts of seconds since 1970 began.
+UNIX_DAY = datetime.date(1970, 1, 1).toordinal()
+FIRST_DAY = datetime.date.min.toordinal() - UNIX_DAY
+LAST_DAY = datetime.date.max.toordinal() - UNIX_DAY + 1
+LONGEST_DAYS = datetime.timedelta.max.days
+DAY = 86_400
+TICKS = {"ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 def check_header(path: Path, first: str, names: Sequence[str], line: int = 1) -> list[str]:
@@ -74,3 +90,34 @@ def _are_values(names: Sequence[str]) -> bool:
 
 def _is_number(text: str) -> bool:
     return re.fullmatch(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?", text) is not None
+
+
+def outside_of_time(values: polars.Series) -> polars.Series | None:
+    """Return which moments Python cannot hold, (N,); None where it can hold all.
+
+    polars holds more of them than Python does, and ends the program where it hands one over.
+
+    Args:
+        values: (N,), of any type.
+
+    >>> import polars as pl
+    >>> days = pl.Series([0, 10**7, None], dtype=pl.Int32).cast(pl.Date)
+    >>> outside_of_time(days).to_list(), outside_of_time(days.head(1))
+    ([False, True, False], None)
+    """
+    import polars as pl
+
+    kind = values.dtype
+    if kind == pl.Date:
+        first, last = FIRST_DAY, LAST_DAY - 1
+    elif isinstance(kind, pl.Datetime | pl.Duration):
+        ticks = DAY * TICKS[kind.time_unit or "us"]
+        first, last = FIRST_DAY * ticks, LAST_DAY * ticks - 1
+        if isinstance(kind, pl.Duration):
+            first, last = -LONGEST_DAYS * ticks, LONGEST_DAYS * ticks
+    else:
+        return None
+    numbers = values.to_physical()
+    outside = ~numbers.is_between(max(first, -(2**63)), min(last, 2**63 - 1))
+    outside = outside.fill_null(False)
+    return outside if outside.any() else None

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from clearprop.data.columns import few_names
 from clearprop.data.frames import FRAME, as_polars, index_of, is_frame, label
 from clearprop.data.parquet import read_parquet
 from clearprop.data.paths import check_room
-from clearprop.data.table_checks import UNNAMED, check_header
+from clearprop.data.table_checks import UNNAMED, check_header, outside_of_time
 from clearprop.data.table_text import TableText, check_no_title
 from clearprop.errors import ConfigurationError, DataError, nearest, option
 from clearprop.files import check_file, said
@@ -78,7 +79,7 @@ class TableFile:
             problem = f"there is no column {name!r} to be {what}"
             fix = f"did you mean {close!r}?" if close else None
         raise ConfigurationError(
-            problem, where=str(self.path), expected=f"one of {', '.join(names)}", fix=fix
+            problem, where=str(self.path), expected=f"one of {few_names(names)}", fix=fix
         )
 
     def check_none(
@@ -135,7 +136,8 @@ def read_table_file(
     Raises:
         ConfigurationError: an unknown encoding, or one for a Parquet file.
         DataError: the file is empty, damaged or of another encoding, or it has no rows; two columns
-            have the same name, or a row has more or fewer cells than the header.
+            have the same name, a row has more or fewer cells than the header, or a moment is none
+            of the years 1 to 9999.
     """
     if is_frame(path):
         table = _of_frame(path)
@@ -157,6 +159,15 @@ def read_table_file(
         raise DataError(
             "there are no rows", where=str(path), expected="a header and at least one row"
         )
+    for column in table.frame:
+        outside = outside_of_time(column)
+        if outside is not None:
+            row = int(outside.arg_max() or 0)
+            raise DataError(
+                "the moment is none of the years 1 to 9999",
+                where=table.where(row, column.name),
+                fix="correct the cell; is the file damaged?",
+            )
     return table
 
 
