@@ -155,9 +155,15 @@ def without_marked(
         return values.set(values.cast(pl.Float64).is_in(numbers.implode()).fill_null(False), None)
     if values.dtype == pl.Boolean or values.dtype.is_temporal():
         return values
-    texts = values.cast(pl.String).str.strip_chars()
-    marked = texts.str.to_lowercase().is_in([*MISSING_MARKS, *marks])
-    for written in (PLAIN, reading) if len(numbers) else ():
+    # One query for all steps: a file can have very many columns.
+    cell = pl.col(values.name).cast(pl.String).str.strip_chars()
+    is_mark = cell.str.to_lowercase().is_in([*MISSING_MARKS, *marks])
+    if not len(numbers):
+        known = pl.when(is_mark).then(None).otherwise(cell)
+        return values.to_frame().select(known.alias(values.name)).to_series()
+    both = values.to_frame().select(text=cell, mark=is_mark)
+    texts, marked = both["text"].rename(values.name), both["mark"]
+    for written in (PLAIN, reading):
         as_numbers = texts.cast(pl.Float64, strict=False)
         if written.words:
             as_numbers = numbers_in(texts, written)

@@ -111,7 +111,7 @@ def outside_of_time(values: polars.Series) -> polars.Series | None:
     if kind == pl.Date:
         first, last = FIRST_DAY, LAST_DAY - 1
     elif isinstance(kind, pl.Datetime | pl.Duration):
-        ticks = DAY * TICKS[kind.time_unit or "us"]
+        ticks = DAY * TICKS[kind.time_unit]
         first, last = FIRST_DAY * ticks, LAST_DAY * ticks - 1
         if isinstance(kind, pl.Duration):
             first, last = -LONGEST_DAYS * ticks, LONGEST_DAYS * ticks
