@@ -178,7 +178,7 @@ def columns_of(
     given = {name: value for name, value in options.items() if value is not None}
     if not is_frame(path):
         check_eager(path)
-        path = existing(path)  # type: ignore[arg-type]  # Path says what is none
+        path = existing(_named_path(path))
         check_suffix(path, TABLE_SUFFIXES, "a table")
     _check_options(_called(path), "a table", KINDS["a table"][0], given)
     return tables.columns_of(path, **given)  # type: ignore[arg-type]  # checked by name above
@@ -275,13 +275,7 @@ def _loader(
         kind = _table_kind(given)
         options, read = KINDS[kind]
         return kind, tuple(o for o in options if o not in FILE), partial(read, name_or_path)
-    if not isinstance(name_or_path, str | Path):
-        raise ConfigurationError(
-            "this names no data",
-            given=kind_of(name_or_path),
-            expected="a name, a file, a folder, or a frame",
-            fix="arrays go to fit as they are: fit(model, x, y)",
-        )
+    name_or_path = _named_path(name_or_path)
     row = NAMED.get(_spelled(name_or_path))
     if row is not None and isinstance(name_or_path, str):
         return row.name, row.options, row.load
@@ -295,6 +289,17 @@ def _loader(
     kind = _folder_kind(path) if path.is_dir() else _file_kind(path, given)
     options, read = KINDS[kind]
     return kind, options, partial(read, path)
+
+
+def _named_path(given: object) -> str | Path:
+    if not isinstance(given, str | Path):
+        raise ConfigurationError(
+            "this names no data",
+            given=kind_of(given),
+            expected="a name, a file, a folder, or a frame",
+            fix="arrays go to fit as they are: fit(model, x, y)",
+        )
+    return given
 
 
 def _check_options(

@@ -19,7 +19,7 @@ from clearprop.data.checks import errors_at
 from clearprop.data.columns import Column
 from clearprop.data.fitted_columns import FittedColumn, encode_columns, features_of, fit_columns
 from clearprop.data.readings import PLAIN, Reading
-from clearprop.data.records import NO_RECORD, Record
+from clearprop.data.records import NO_RECORD, JsonRecord
 from clearprop.data.sources import Inputs, Named, by_name, evenly_spaced
 from clearprop.data.statistics import Scaling, center_and_spread
 from clearprop.data.vocabulary import Level, Vocabulary
@@ -386,7 +386,7 @@ _MORE = ("text_column", "transparency")
 
 
 def _of_record(value: object, where: str, is_part: bool = False) -> Preprocessor:
-    record = Record.of(value, where, _NEEDED, _MORE)
+    record = JsonRecord.of(value, where, _NEEDED, _MORE)
     kinds = tuple(kind for kind in get_args(Kind) if kind != "named" or not is_part)
     kind: Any = record.take("kind", records.one_of(kinds))
     task: Any = record.take("task", records.one_of(get_args(Task)))
@@ -411,7 +411,7 @@ def _of_record(value: object, where: str, is_part: bool = False) -> Preprocessor
 
 
 def _column_of(value: object, where: str) -> FittedColumn:
-    record = Record.of(value, where, ("name", "fill", "categories"), ("reading",))
+    record = JsonRecord.of(value, where, ("name", "fill", "categories"), ("reading",))
     categories = record.take("categories", records.optional(records.several(records.text)))
     fill: float | str
     if categories is None:
@@ -423,7 +423,7 @@ def _column_of(value: object, where: str) -> FittedColumn:
 
 
 def _vocabulary_of(value: object, where: str) -> Vocabulary:
-    record = Record.of(value, where, ("tokens", "level"))
+    record = JsonRecord.of(value, where, ("tokens", "level"))
     level: Any = record.take("level", records.one_of(get_args(Level)))
     tokens = record.take("tokens", records.several(records.text))
     with errors_at(where):

@@ -8,7 +8,7 @@ from typing import Any
 
 from clearprop.data import records
 from clearprop.data.dates import ORDERS, PARTS
-from clearprop.data.records import Record
+from clearprop.data.records import JsonRecord
 
 MISSING_MARKS = ("", "na", "n/a", "nan", "null", "?", "#n/a", "<na>")
 """Spreadsheets and statistics programs write these, in any case, where a value is not known."""
@@ -84,7 +84,7 @@ class Reading:
         >>> Reading.from_record(Reading(unit="%").to_record()).unit, Reading.from_record(None).unit
         ('%', '')
         """
-        taken = Record.of({} if record is None else record, where, (), tuple(_READERS))
+        taken = JsonRecord.of({} if record is None else record, where, (), tuple(_READERS))
         return cls(**{name: taken.take(name, _READERS[name]) for name in taken.values})
 
 

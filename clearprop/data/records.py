@@ -19,7 +19,7 @@ EXPECTED = "the JSON text that clearprop wrote"
 
 
 @dataclass(frozen=True)
-class Record:
+class JsonRecord:
     """A JSON object.
 
     Args:
@@ -33,7 +33,7 @@ class Record:
     @classmethod
     def of(
         cls, value: object, where: str, needed: Collection[str], more: Collection[str] = ()
-    ) -> Record:
+    ) -> JsonRecord:
         """Return a value as an object with known keys.
 
         Args:
