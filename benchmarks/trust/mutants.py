@@ -29,7 +29,7 @@ from clearprop.files import write_atomically
 
 RESULTS = Path(__file__).parents[1] / "results" / "trust-mutants.json"
 FAILED = Path("trust-mutants")
-PORTION = 250
+PORTION = 50
 
 
 def empty() -> dict[str, Any]:
