@@ -65,6 +65,42 @@ def read_errors(path: Path | str, kind: type[ClearpropError] = DataError) -> Ite
         raise _unreadable(path, error, kind) from error
 
 
+def check_file(path: Path, kind: type[ClearpropError] = DataError) -> os.stat_result:
+    """Check that a path is a file, which has an end, and return what the system says of it.
+
+    Raises:
+        ClearpropError: it is missing, or it is a folder, a device or a pipe, or it cannot be looked
+            at; its kind is ``kind``.
+
+    >>> check_file(Path("missing.csv"))
+    Traceback (most recent call last):
+    clearprop.errors.DataError: missing.csv: there is no such file
+    """
+    found = look_at(path, kind)
+    if stat.S_ISREG(found.st_mode):
+        return found
+    is_folder = stat.S_ISDIR(found.st_mode)
+    raise kind(
+        "this is no file",
+        where=str(path),
+        given="a folder" if is_folder else "a device, a pipe or a socket, which may have no end",
+        expected="a file",
+        fix=None if is_folder else "write what it gives into a file first, and name that file",
+    )
+
+
+def look_at(path: Path, kind: type[ClearpropError] = DataError) -> os.stat_result:
+    """Return what the system says of a file or folder.
+
+    Raises:
+        ClearpropError: it is missing, or cannot be looked at; its kind is ``kind``.
+    """
+    if "\0" in str(path):
+        raise kind("no file can have this name", where=repr(str(path)), given="a zero byte in it")
+    with read_errors(path, kind):
+        return path.stat()
+
+
 def _unreadable(path: Path | str, error: OSError, kind: type[ClearpropError]) -> ClearpropError:
     missing = error.errno in (errno.ENOENT, errno.ENOTDIR)
     return kind(
@@ -107,7 +143,10 @@ def content_errors(
     except ClearpropError:
         raise
     except OSError as error:
-        raise _unreadable(where, error, kind) from error
+        if error.errno is not None:
+            raise _unreadable(where, error, kind) from error
+        # A reader said it of the content, not the operating system.
+        raise kind(problem, where=str(where), given=said(error), fix=fix) from error
     except MemoryError as error:
         raise kind(
             "the content of the file does not fit into the memory", where=str(where)

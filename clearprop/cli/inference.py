@@ -312,12 +312,12 @@ def _transcripts(
 
 def _new(path: str, preprocessor: Preprocessor) -> tuple[Any, Words | None]:
     """Return new examples, and for texts their words; print what is unknown to the model."""
-    if preprocessor.kind == "table" and Path(path).exists():
+    if preprocessor.kind == "table":
         rows = data.new_rows(path, preprocessor)
         for remark in rows.remarks:
             complain(remark)
         return rows.inputs, None
-    if not reads_words(preprocessor) or not Path(path).exists():
+    if not reads_words(preprocessor):
         return data.load_inputs(path, preprocessor), None
     texts = data.new_texts(path, preprocessor)
     for remark in texts.remarks:

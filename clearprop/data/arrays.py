@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import functools
-import zipfile
-import zlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +12,9 @@ from numpy.typing import NDArray
 from clearprop.data.checks import check_none, check_one_label_each
 from clearprop.data.dataset import Dataset
 from clearprop.data.labels import class_name, labels_and_names, labels_by_name, task_of
+from clearprop.data.npz import NpzFile
 from clearprop.data.preprocessor import Task
-from clearprop.errors import DataError
+from clearprop.errors import MOST_NAMES, DataError
 
 TRAIN_NAMES = (
     ("x", "y"),
@@ -44,11 +42,11 @@ def load_arrays(path: Path, *, task: Task | None = None) -> Dataset:
     Raises:
         DataError: the file is damaged, holds pickled objects, or its arrays do not fit together.
     """
-    arrays = _read(path)
-    pairs = [pair for pair in TRAIN_NAMES if set(pair) <= arrays.keys()]
+    arrays = NpzFile(path)
+    pairs = [pair for pair in TRAIN_NAMES if set(pair) <= set(arrays.names)]
     if not pairs:
-        raise _unnamed(path, arrays, [" and ".join(pair) for pair in TRAIN_NAMES])
-    inputs, targets, where = _pair(path, arrays, pairs[0])
+        raise _unnamed(arrays, [" and ".join(pair) for pair in TRAIN_NAMES])
+    inputs, targets, where = _pair(arrays, pairs[0])
     if len(targets) == 0:
         raise DataError("there are no rows", where=where)
     given = _text(arrays, "class_names")
@@ -65,9 +63,9 @@ def load_arrays(path: Path, *, task: Task | None = None) -> Dataset:
         source=str(path),
     )
     test = None
-    test_names = next((pair for pair in TEST_NAMES if set(pair) <= arrays.keys()), None)
+    test_names = next((pair for pair in TEST_NAMES if set(pair) <= set(arrays.names)), None)
     if test_names is not None:
-        test_inputs, test_targets, where = _pair(path, arrays, test_names)
+        test_inputs, test_targets, where = _pair(arrays, test_names)
         if names is not None and given is None:
             _check_labels(where, test_targets)
             test_targets = labels_by_name(list(map(class_name, test_targets)), names, where)
@@ -81,69 +79,45 @@ def read_inputs(path: Path) -> NDArray[np.generic]:
     Raises:
         DataError: the file is damaged or has no array of inputs.
     """
-    arrays = _read(path)
+    arrays = NpzFile(path)
     for name, _ in TRAIN_NAMES:
-        if name in arrays:
-            return _inputs(path, arrays, name)
-    raise _unnamed(path, arrays, [name for name, _ in TRAIN_NAMES])
+        if name in arrays.names:
+            return _inputs(arrays, name)
+    raise _unnamed(arrays, [name for name, _ in TRAIN_NAMES])
 
 
-def _read(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with path.open("rb") as stream:
-            if not zipfile.is_zipfile(stream):
-                raise zipfile.BadZipFile("not a zip archive, which every .npz file is")
-            stream.seek(0)
-            with np.load(stream, allow_pickle=False) as file:
-                return {name: file[name] for name in file}
-    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        if "allow_pickle" in str(error):
-            raise DataError(
-                "the file holds pickled objects, which can run any code when they are read",
-                where=str(path),
-                fix="save arrays of numbers or text: numpy.savez(path, x=..., y=...)",
-            ) from error
-        raise DataError(
-            "the file is cut off, damaged or not a .npz file",
-            where=str(path),
-            given=str(error),
-            fix="write it again with numpy.savez(path, x=..., y=...)",
-        ) from error
-
-
-def _unnamed(path: Path, arrays: Mapping[str, Any], expected: list[str]) -> DataError:
+def _unnamed(arrays: NpzFile, expected: list[str]) -> DataError:
     return DataError(
         "no arrays are named as inputs and targets",
-        where=str(path),
-        given=f"arrays named {', '.join(arrays) or 'nothing'}",
+        where=str(arrays.path),
+        given=f"arrays named {', '.join(arrays.names[:MOST_NAMES]) or 'nothing'}",
         expected=f"arrays named {'; or '.join(expected)}",
         fix="numpy.savez(path, x=inputs, y=targets)",
     )
 
 
-def _array(path: Path, arrays: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any]:
-    if not arrays[name].ndim:
+def _array(arrays: NpzFile, name: str) -> NDArray[Any]:
+    array = arrays.read(name)
+    if not array.ndim:
         raise DataError(
             "the array is a single number, not an array of examples",
-            where=f"{path}, array {name!r}",
-            given=str(arrays[name])[:80],
+            where=f"{arrays.path}, array {name!r}",
+            given=str(array)[:80],
             expected="a first axis with one entry for each example",
         )
-    return arrays[name]
+    return array
 
 
-def _inputs(path: Path, arrays: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any]:
-    inputs = _array(path, arrays, name)
+def _inputs(arrays: NpzFile, name: str) -> NDArray[Any]:
+    inputs = _array(arrays, name)
     return inputs[..., None] if inputs.ndim == 3 and inputs.dtype == np.uint8 else inputs
 
 
-def _pair(
-    path: Path, arrays: Mapping[str, NDArray[Any]], names: tuple[str, str]
-) -> tuple[NDArray[Any], NDArray[Any], str]:
+def _pair(arrays: NpzFile, names: tuple[str, str]) -> tuple[NDArray[Any], NDArray[Any], str]:
     """Return inputs and targets, and the place of the targets for messages."""
-    inputs, targets = _inputs(path, arrays, names[0]), _array(path, arrays, names[1])
+    inputs, targets = _inputs(arrays, names[0]), _array(arrays, names[1])
     is_column = targets.ndim == 2 and targets.shape[1] == 1
-    return inputs, targets[:, 0] if is_column else targets, f"{path}, array {names[1]!r}"
+    return inputs, targets[:, 0] if is_column else targets, f"{arrays.path}, array {names[1]!r}"
 
 
 def _check_labels(where: str, targets: NDArray[np.generic]) -> None:
@@ -152,5 +126,5 @@ def _check_labels(where: str, targets: NDArray[np.generic]) -> None:
         check_none(~np.isfinite(targets), targets, "a label is not a finite number", where=where)
 
 
-def _text(arrays: Mapping[str, NDArray[np.generic]], name: str) -> tuple[str, ...] | None:
-    return tuple(str(entry) for entry in arrays[name].ravel()) if name in arrays else None
+def _text(arrays: NpzFile, name: str) -> tuple[str, ...] | None:
+    return tuple(map(class_name, arrays.read(name).ravel())) if name in arrays.names else None

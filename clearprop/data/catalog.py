@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,11 +20,12 @@ from clearprop.data.mnist import STEMS, idx_files, read_idx_set
 from clearprop.data.named_sets import NAMED, Row, random_play
 from clearprop.data.new_rows import new_rows
 from clearprop.data.new_texts import check_suffix, new_texts, reads_words
+from clearprop.data.paths import existing
 from clearprop.data.preprocessor import Preprocessor, Task, Transparency
 from clearprop.data.pronunciations import Pronunciations
 from clearprop.data.table_file import TABLE_SUFFIXES
 from clearprop.data.vocabulary import Vocabulary
-from clearprop.errors import ConfigurationError, DataError, kind_of, nearest, unknown_name
+from clearprop.errors import ConfigurationError, DataError, kind_of, unknown_name
 
 TEXT_SUFFIXES = (".txt", ".text", ".md")
 KNOWN_SUFFIXES = (*TABLE_SUFFIXES, ".npz", *TEXT_SUFFIXES, *tagged_texts.SUFFIXES)
@@ -176,9 +178,7 @@ def columns_of(
     given = {name: value for name, value in options.items() if value is not None}
     if not is_frame(path):
         check_eager(path)
-        path = Path(path).expanduser()  # type: ignore[arg-type]  # Path says what is none
-        if not path.exists():
-            raise _missing(path)
+        path = existing(_named_path(path))
         check_suffix(path, TABLE_SUFFIXES, "a table")
     _check_options(_called(path), "a table", KINDS["a table"][0], given)
     return tables.columns_of(path, **given)  # type: ignore[arg-type]  # checked by name above
@@ -227,9 +227,7 @@ def load_inputs(path: str | Path, preprocessor: Preprocessor) -> NDArray[np.gene
     Raises:
         DataError: the file is missing, damaged, or not of the kind that the model was trained on.
     """
-    path = Path(path)
-    if not path.exists():
-        raise _missing(path)
+    path = existing(path)
     if preprocessor.kind == "table":
         return new_rows(path, preprocessor).inputs
     if reads_words(preprocessor):
@@ -237,6 +235,8 @@ def load_inputs(path: str | Path, preprocessor: Preprocessor) -> NDArray[np.gene
     if preprocessor.kind == "tokens":
         check_suffix(path, TEXT_SUFFIXES, "a text")
         text = texts.read_text(path)[-preprocessor.input_shape[0] :]
+        if not text:
+            raise DataError("the file is empty", where=str(path), expected="a text")
         characters = Vocabulary(preprocessor.class_names or (), "character")
         return characters.encode(text, where=str(path))[None]
     if path.suffix.lower() == ".npz":
@@ -275,27 +275,31 @@ def _loader(
         kind = _table_kind(given)
         options, read = KINDS[kind]
         return kind, tuple(o for o in options if o not in FILE), partial(read, name_or_path)
-    if not isinstance(name_or_path, str | Path):
-        raise ConfigurationError(
-            "this names no data",
-            given=kind_of(name_or_path),
-            expected="a name, a file, a folder, or a frame",
-            fix="arrays go to fit as they are: fit(model, x, y)",
-        )
+    name_or_path = _named_path(name_or_path)
     row = NAMED.get(_spelled(name_or_path))
     if row is not None and isinstance(name_or_path, str):
         return row.name, row.options, row.load
     if is_gymnasium_name(str(name_or_path)):
         return str(name_or_path), ("limit",), partial(random_play, str(name_or_path))
-    path = Path(name_or_path).expanduser()
-    if not path.exists():
-        if path.suffix or len(path.parts) > 1:
-            raise _missing(path)
+    path = Path(name_or_path)
+    if not path.suffix and len(path.parts) <= 1 and not os.path.lexists(path):
         others = [name for name in gymnasium_names() if name.lower() not in NAMED]
         raise unknown_name("data set", str(name_or_path), (*NAMED, *others))
+    path = existing(path)
     kind = _folder_kind(path) if path.is_dir() else _file_kind(path, given)
     options, read = KINDS[kind]
     return kind, options, partial(read, path)
+
+
+def _named_path(given: object) -> str | Path:
+    if not isinstance(given, str | Path):
+        raise ConfigurationError(
+            "this names no data",
+            given=kind_of(given),
+            expected="a name, a file, a folder, or a frame",
+            fix="arrays go to fit as they are: fit(model, x, y)",
+        )
+    return given
 
 
 def _check_options(
@@ -335,16 +339,6 @@ def _table_kind(given: Mapping[str, object]) -> str:
     if "window" in given or "horizon" in given:
         return "a series"
     return "a table of texts" if "text" in given else "a table"
-
-
-def _missing(path: Path) -> DataError:
-    beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-    close = nearest(path.name, beside)
-    return DataError(
-        "there is no such file or folder",
-        where=str(path),
-        fix=f"did you mean {str(path.parent / close)!r}?" if close else None,
-    )
 
 
 def _unreadable_kind(path: Path, expected: str) -> DataError:

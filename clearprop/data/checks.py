@@ -265,13 +265,18 @@ def checked_numbers(name: str, targets: NDArray[np.generic]) -> NDArray[np.float
     """Return regression targets as float32 (N, outputs).
 
     Raises:
-        DataError: a target is not a finite number, or too large for float32.
+        DataError: there are no targets, one is not a finite number, or one is too large for
+            float32.
 
     >>> checked_numbers("line", np.array([1, 2])).tolist()
     [[1.0], [2.0]]
     """
     if targets.dtype.kind not in "biuf":
         raise DataError(f"regression targets must be numbers, not {targets.dtype}", where=name)
+    if 0 in targets.shape:
+        raise DataError(
+            "the targets are empty", where=name, given=f"targets of shape {targets.shape}"
+        )
     check_none(
         ~np.isfinite(targets),
         targets,

@@ -88,6 +88,17 @@ def taken_notes(taken: Sequence[TakenColumn]) -> list[str]:
     return notes if more <= 0 else [*notes[:MOST_NOTES], f"and {more:,} more notes on columns"]
 
 
+def few_names(names: Sequence[str]) -> str:
+    """Return names for an error: all of them, or the first ones of many.
+
+    >>> few_names([f"c{i}" for i in range(1000)])
+    'c0, c1, c2, c3, c4, c5, ... (1,000 in all)'
+    """
+    if len(names) <= MOST_ROWS:
+        return ", ".join(names)
+    return f"{', '.join(names[:SHOWN_NAMES])}, ... ({len(names):,} in all)"
+
+
 def recode(
     codes: NDArray[np.generic], old: Sequence[str], new: Sequence[str]
 ) -> NDArray[np.float64]:
@@ -142,13 +153,13 @@ def check_present(names: Iterable[str], wanted: Iterable[str], where: str | None
         DataError: a column is missing; the error suggests the nearest name that no other wanted
             column has.
     """
-    known, needed = list(names), list(wanted)
+    known, needed = dict.fromkeys(names), dict.fromkeys(wanted)
     for name in needed:
         if name not in known:
             close = nearest(name, [other for other in known if other not in needed])
             raise DataError(
                 f"the column {name!r} that the model was trained with is missing",
                 where=where,
-                given=f"the columns {', '.join(known)}",
+                given=f"the columns {few_names(list(known))}",
                 fix=f"did you mean {close!r}? Rename it in the file" if close else None,
             )

@@ -267,7 +267,7 @@ class Dataset:
 
         Raises:
             ConfigurationError: fractions outside [0, 1) or a negative seed.
-            DataError: too few examples for the parts.
+            DataError: too few examples for the parts, or training rows that cannot be prepared.
 
         >>> rows = Dataset("r", np.arange(20.0)[:, None], np.arange(20.0), "regression")
         >>> parts = rows.split(dev=0.2, test=0.1)
@@ -277,16 +277,17 @@ class Dataset:
         splitting.check_fractions(dev, test)
         rows = self._rows_of_parts(dev, 0.0 if self.test is not None else test, seed, shuffle)
         train = self.take(rows.train)
-        preprocessor = Preprocessor.fit(
-            train.inputs,
-            train.targets,
-            columns=self.columns,
-            scaling=self.scaling if scaling is None else scaling,
-            task=self.task,
-            class_names=self.class_names,
-            vocabularies=self.vocabularies,
-            text_column=self.text_column,
-        )
+        with checks.errors_at(self.name):
+            preprocessor = Preprocessor.fit(
+                train.inputs,
+                train.targets,
+                columns=self.columns,
+                scaling=self.scaling if scaling is None else scaling,
+                task=self.task,
+                class_names=self.class_names,
+                vocabularies=self.vocabularies,
+                text_column=self.text_column,
+            )
         held_test = self.test or (self.take(rows.test) if len(rows.test) else None)
         return Splits(
             train=train.preprocessed(preprocessor),

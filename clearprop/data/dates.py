@@ -111,6 +111,8 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
 """The ways to write a date or time that are known, each with its patterns."""
 
 TIME = "time"
+PARTS = ("year", "month", "day_of_week", "day_of_year", "hour")
+"""What a date or a time becomes."""
 WITHOUT_DAY = ("year-month", "quarter")
 DAY_FIRST = ("day/month/year", "month/day/year")
 SHORT_PIVOT = 68

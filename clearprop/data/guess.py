@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from clearprop.data.notations import Marks, numbers_in
@@ -78,9 +79,17 @@ class ReadOptions:
 
     def as_numbers(self, name: str) -> bool | None:
         """Return True or False where a column must be numbers or categories, else None."""
-        if name in self.numeric:
+        if name in self._numeric:
             return True
-        return False if name in self.categorical else None
+        return False if name in self._categorical else None
+
+    @cached_property
+    def _numeric(self) -> frozenset[str]:
+        return frozenset(self.numeric)
+
+    @cached_property
+    def _categorical(self) -> frozenset[str]:
+        return frozenset(self.categorical)
 
 
 @dataclass(eq=False)
@@ -146,9 +155,15 @@ def without_marked(
         return values.set(values.cast(pl.Float64).is_in(numbers.implode()).fill_null(False), None)
     if values.dtype == pl.Boolean or values.dtype.is_temporal():
         return values
-    texts = values.cast(pl.String).str.strip_chars()
-    marked = texts.str.to_lowercase().is_in([*MISSING_MARKS, *marks])
-    for written in (PLAIN, reading) if len(numbers) else ():
+    # One query for all steps: a file can have very many columns.
+    cell = pl.col(values.name).cast(pl.String).str.strip_chars()
+    is_mark = cell.str.to_lowercase().is_in([*MISSING_MARKS, *marks])
+    if not len(numbers):
+        known = pl.when(is_mark).then(None).otherwise(cell)
+        return values.to_frame().select(known.alias(values.name)).to_series()
+    both = values.to_frame().select(text=cell, mark=is_mark)
+    texts, marked = both["text"].rename(values.name), both["mark"]
+    for written in (PLAIN, reading):
         as_numbers = texts.cast(pl.Float64, strict=False)
         if written.words:
             as_numbers = numbers_in(texts, written)

@@ -9,18 +9,22 @@ from __future__ import annotations
 import gzip
 import math
 import struct
-import zlib
 from io import BufferedIOBase
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clearprop.data.paths import check_room
 from clearprop.errors import DataError
+from clearprop.files import check_file, content_errors
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 GZIP_MAGIC = b"\x1f\x8b"
 CHUNK_BYTES = 1 << 24
+MOST_AXES = 32
+MOST_UNFOLDED = 1032
+"""One compressed byte becomes at most so many: the limit of the format deflate."""
 COPY_AGAIN = "copy or download it again"
 
 
@@ -38,25 +42,19 @@ def read_idx(path: str | Path) -> NDArray[np.generic]:
     [7, 8, 9]
     """
     path = Path(path)
-    try:
+    size = check_file(path).st_size
+    with content_errors(path, problem="the file is cut off or damaged", fix=COPY_AGAIN):
         with path.open("rb") as file:
             compressed = file.read(2) == GZIP_MAGIC
         with gzip.open(path, "rb") if compressed else path.open("rb") as stream:
-            return _read(stream, path)
-    except FileNotFoundError as error:
-        raise DataError("there is no such file", where=str(path)) from error
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        what = "cut off" if isinstance(error, EOFError) else "damaged"
-        raise DataError(
-            f"the compressed file is {what}", where=str(path), given=str(error), fix=COPY_AGAIN
-        ) from error
-    except OSError as error:
-        raise DataError("the file cannot be read", where=str(path), given=str(error)) from error
+            return _read(stream, path, size * MOST_UNFOLDED if compressed else size)
 
 
-def _read(stream: BufferedIOBase, path: Path) -> NDArray[np.generic]:
+def _read(stream: BufferedIOBase, path: Path, most: int) -> NDArray[np.generic]:
+    """Return the array; the file cannot hold more than ``most`` bytes."""
     magic = stream.read(4)
-    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES or magic[3] == 0:
+    axes = magic[3] if len(magic) == 4 else 0
+    if not 0 < axes <= MOST_AXES or magic[:2] != b"\0\0" or magic[2] not in TYPES:
         raise DataError(
             "this is not an idx file",
             where=str(path),
@@ -64,7 +62,6 @@ def _read(stream: BufferedIOBase, path: Path) -> NDArray[np.generic]:
             expected="00 00, a type (08 is bytes) and the number of axes, such as 00 00 08 03",
             fix="use files in the format of MNIST, named like train-images-idx3-ubyte",
         )
-    axes = magic[3]
     header = stream.read(4 * axes)
     if len(header) < 4 * axes:
         raise DataError(
@@ -77,18 +74,30 @@ def _read(stream: BufferedIOBase, path: Path) -> NDArray[np.generic]:
     shape = struct.unpack(f">{axes}I", header)
     dtype = np.dtype(TYPES[magic[2]])
     expected = math.prod(shape) * dtype.itemsize
+    if expected > most:
+        word = "at most" if isinstance(stream, gzip.GzipFile) else "only"
+        left = max(0, most - 4 - 4 * axes)
+        given = f"{word} {left} bytes after the header"
+        raise _of_another_size(path, shape, expected, given)
+    check_room(expected, path, "the array")
     payload = _read_at_most(stream, expected + 1)
-    if len(payload) != expected:
-        found = "more" if len(payload) > expected else f"only {len(payload)}"
-        raise DataError(
-            "the file is cut off" if len(payload) < expected else "the file is too long",
-            where=str(path),
-            given=f"{found} bytes after the header",
-            expected=f"{expected} bytes for the shape {shape} that the header announces",
-            fix=COPY_AGAIN,
-        )
+    if len(payload) > expected:
+        raise _of_another_size(path, shape, expected, "more bytes after the header")
+    if len(payload) < expected:
+        given = f"only {len(payload)} bytes after the header"
+        raise _of_another_size(path, shape, expected, given)
     array = np.frombuffer(payload, dtype).reshape(shape)
     return array.astype(dtype.newbyteorder("="), copy=False)
+
+
+def _of_another_size(path: Path, shape: tuple[int, ...], expected: int, given: str) -> DataError:
+    return DataError(
+        "the file is too long" if given.startswith("more") else "the file is cut off",
+        where=str(path),
+        given=given,
+        expected=f"{expected} bytes for the shape {shape} that the header announces",
+        fix=COPY_AGAIN,
+    )
 
 
 def _read_at_most(stream: BufferedIOBase, count: int) -> bytearray:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from clearprop.data.checks import check_at_least_one
 from clearprop.data.dataset import About, Dataset
 from clearprop.data.labels import labels_and_names
+from clearprop.data.paths import listed
 from clearprop.data.pictures import SUFFIXES as PICTURES
 from clearprop.data.preprocessor import INPUTS
 from clearprop.data.table_file import TableFile, read_table_file
@@ -32,8 +33,13 @@ def load_folder(path: Path, *, sequence_length: int = SEQUENCE_LENGTH) -> Datase
     Raises:
         DataError: there are no texts, a file is empty or not UTF-8, or there is only one label.
     """
-    folders = [folder for folder in sorted(path.iterdir()) if folder.is_dir()]
-    files = [(file, folder.name) for folder in folders for file in sorted(folder.glob("*.txt"))]
+    folders = [folder for folder in listed(path) if folder.is_dir()]
+    files = [
+        (file, folder.name)
+        for folder in folders
+        for file in listed(folder)
+        if file.suffix == SUFFIX and file.name != SUFFIX
+    ]
     if not files:
         raise DataError(
             "there is no text in this folder",
@@ -51,8 +57,13 @@ def load_folder(path: Path, *, sequence_length: int = SEQUENCE_LENGTH) -> Datase
 
 
 def is_folder_of_texts(path: Path) -> bool:
-    """Return whether a folder holds folders with .txt files and without pictures."""
-    files = [file for file in path.glob("*/*") if file.name[0] not in "._"]
+    """Return whether a folder holds folders with .txt files and without pictures.
+
+    Raises:
+        DataError: one of the folders cannot be read.
+    """
+    folders = [folder for folder in listed(path) if folder.is_dir()]
+    files = [file for folder in folders for file in listed(folder) if file.name[0] not in "._"]
     suffixes = {file.suffix.lower() for file in files}
     return SUFFIX in suffixes and not suffixes & PICTURES
 

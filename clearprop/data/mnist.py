@@ -18,6 +18,7 @@ from clearprop.data.dataset import Dataset
 from clearprop.data.download import cache_folder, download
 from clearprop.data.idx import read_idx
 from clearprop.errors import DataError
+from clearprop.files import read_errors
 
 TRAIN_IMAGES = "train-images-idx3-ubyte"
 TRAIN_LABELS = "train-labels-idx1-ubyte"
@@ -93,10 +94,9 @@ FASHION_MNIST = IdxSet(
     licence="MIT",
     folders=("fashion-mnist", "fashion_mnist", "FashionMNIST", "FashionMNIST/raw"),
     installed=(DEBIAN_FOLDER,),
-    # The second address has no https; the checksums decide which files are accepted.
     mirrors=(
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        "https://fashion-mnist.s3.eu-central-1.amazonaws.com/",
     ),
     checksums={
         TRAIN_IMAGES: "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
@@ -135,12 +135,18 @@ def at_hand(known: IdxSet) -> bool:
 
 
 def idx_files(folder: Path) -> dict[str, Path]:
-    """Return the idx files of a folder by stem, compressed or not, named with dots or hyphens."""
+    """Return the idx files of a folder by stem, compressed or not, named with dots or hyphens.
+
+    Raises:
+        DataError: the folder cannot be read.
+    """
     found: dict[str, Path] = {}
     for stem in STEMS:
         dotted = stem.replace("-idx", ".idx")
         for name in (stem, f"{stem}.gz", dotted, f"{dotted}.gz"):
-            if (folder / name).is_file():
+            with read_errors(folder):
+                is_there = (folder / name).is_file()
+            if is_there:
                 found[stem] = folder / name
                 break
     return found

@@ -18,6 +18,7 @@ from clearprop.data.columns import Column, arrange
 from clearprop.data.dataset import Dataset
 from clearprop.data.fitted_columns import FittedColumn
 from clearprop.data.new_texts import check_suffix
+from clearprop.data.paths import existing
 from clearprop.data.preprocessor import Preprocessor
 from clearprop.data.table_file import TABLE_SUFFIXES, shown
 
@@ -49,8 +50,8 @@ def new_rows(path: str | Path | object, preprocessor: Preprocessor) -> NewRows:
             training.
     """
     if isinstance(path, str | Path):
-        path = Path(path)
-        check_suffix(path, TABLE_SUFFIXES, "a table")
+        check_suffix(Path(path), TABLE_SUFFIXES, "a table")
+        path = existing(path)
     values, columns, left_out = tables.read_columns(path, preprocessor)
     remarks = _remarks(values, columns, preprocessor.columns)
     if left_out:

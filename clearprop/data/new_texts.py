@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data.labelled_texts import read_texts
+from clearprop.data.paths import check_room, existing
 from clearprop.data.preprocessor import INPUTS, Preprocessor
 from clearprop.data.table_file import TABLE_SUFFIXES
 from clearprop.data.tagged_texts import SUFFIXES, read_sentences
@@ -95,6 +96,7 @@ def new_texts(path: str | Path, preprocessor: Preprocessor) -> NewTexts:
     tags = preprocessor.task == "text"
     suffixes = (TEXT, *(SUFFIXES if tags else TABLE_SUFFIXES))
     check_suffix(path, suffixes, "texts")
+    path = existing(path)
     vocabulary = preprocessor.vocabularies[INPUTS]
     if tags:
         texts = read_sentences(path)
@@ -102,6 +104,7 @@ def new_texts(path: str | Path, preprocessor: Preprocessor) -> NewTexts:
     else:
         texts = [vocabulary.split(text) for text in read_texts(path, preprocessor.text_column)]
         length = preprocessor.input_shape[0]
+    check_room(len(texts) * length * np.dtype(np.int32).itemsize, path, "all its texts")
     words = tuple(tuple(text[:length]) for text in texts)
     unknown = Counter(word for text in words for word in vocabulary.unknown(text))
     return NewTexts(

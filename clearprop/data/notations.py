@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from clearprop.data.readings import PLAIN, Reading
+from clearprop.data.readings import PLAIN, THOUSANDS, Reading
 from clearprop.errors import option
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ CELL = (
 """A number in any notation with a unit before or after it, for the regular expressions of Rust."""
 
 SPACED_UNIT = r"[0-9.)] +[^0-9]+$|^[^0-9]+ +[0-9(]"
-THOUSANDS = (",", ".", " ", "'", "_")
 UNITS = frozenset(
     (
         *("k", "K", "M", "B", "bn", "mn", "Mio", "Mrd", "kg", "g", "mg", "t", "lb"),

@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 from clearprop.data.checks import check_at_least_one
 from clearprop.data.dataset import STREAM_LIMIT_BYTES, Dataset
 from clearprop.data.labels import labels_by_name
+from clearprop.data.paths import check_room, listed
 from clearprop.data.preprocessor import Transparency
 from clearprop.data.sources import Indices, Inputs, evenly_spaced, size_in_bytes
 from clearprop.errors import ConfigurationError, DataError, option
+from clearprop.files import check_file, content_errors
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -29,6 +31,12 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 )
+FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM")
+"""Those of Pillow that these endings stand for; others run more code on foreign bytes."""
+
+BYTES_OF_A_PIXEL = 8
+"""A decoded picture and its copy in another mode."""
+
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 OPAQUE = (1, 3)
 GRAY_MODES = frozenset(("1", "L", "LA"))
@@ -196,7 +204,7 @@ def read_inputs(
     """
     paths = _pictures_in(path) if path.is_dir() else [path]
     if not paths:
-        inside = next((one for one in sorted(path.iterdir()) if one.is_dir()), None)
+        inside = next((one for one in listed(path) if one.is_dir()), None)
         raise DataError(
             "there is no picture in this folder",
             where=str(path),
@@ -205,6 +213,7 @@ def read_inputs(
         )
     height, width, channels = shape
     files = PictureFiles(tuple(paths), (height, width), channels, transparency)
+    check_room(size_in_bytes(files), path, "all its pictures")
     return files[np.arange(len(paths))]
 
 
@@ -278,7 +287,7 @@ def _dataset(
 
 
 def _classes(folder: Path) -> list[str]:
-    return sorted(p.name for p in folder.iterdir() if p.is_dir() and p.name[0] not in "._")
+    return [p.name for p in listed(folder) if p.is_dir() and p.name[0] not in "._"]
 
 
 def _listed(root: Path, classes: Sequence[str]) -> tuple[tuple[Path, ...], NDArray[np.int32]]:
@@ -300,9 +309,7 @@ def _listed(root: Path, classes: Sequence[str]) -> tuple[tuple[Path, ...], NDArr
 
 
 def _pictures_in(folder: Path) -> list[Path]:
-    return sorted(
-        p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.name[0] not in "._"
-    )
+    return [p for p in listed(folder) if p.suffix.lower() in SUFFIXES and p.name[0] not in "._"]
 
 
 def _common_form(
@@ -348,18 +355,14 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     """Open a picture; an error of Pillow becomes one that names the file."""
     from PIL import Image
 
-    try:
-        with Image.open(path) as picture:
-            yield picture
-    except DataError:
-        raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(
-            "the picture cannot be read",
-            where=str(path),
-            given=str(error),
-            fix="replace the file, or remove it",
-        ) from error
+    check_file(path)
+    problem, fix = "the picture cannot be read", "replace the file, or remove it"
+    with (
+        content_errors(path, problem=problem, fix=fix),
+        Image.open(path, formats=FORMATS) as picture,
+    ):
+        check_room(picture.width * picture.height * BYTES_OF_A_PIXEL, path, "the picture")
+        yield picture
 
 
 def _checked_depth(path: Path, picture: Image.Image) -> int:

@@ -14,13 +14,17 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from clearprop.data import records
+from clearprop.data.checks import errors_at
 from clearprop.data.columns import Column
 from clearprop.data.fitted_columns import FittedColumn, encode_columns, features_of, fit_columns
 from clearprop.data.readings import PLAIN, Reading
+from clearprop.data.records import NO_RECORD, JsonRecord
 from clearprop.data.sources import Inputs, Named, by_name, evenly_spaced
 from clearprop.data.statistics import Scaling, center_and_spread
-from clearprop.data.vocabulary import Vocabulary
-from clearprop.errors import ClearpropError, DataError, ShapeError, kind_of
+from clearprop.data.vocabulary import Level, Vocabulary
+from clearprop.errors import DataError, ShapeError, kind_of
+from clearprop.files import content_errors
 
 Task: TypeAlias = Literal["classification", "regression", "text"]
 Kind: TypeAlias = Literal["numbers", "bytes", "table", "tokens", "named"]
@@ -322,15 +326,10 @@ class Preprocessor:
         Raises:
             DataError: the text is damaged or not such a record.
         """
-        try:
-            return _of_record(json.loads(text))
-        except (ValueError, KeyError, TypeError, AttributeError, ClearpropError) as problem:
-            raise DataError(
-                "this is not the record of a preprocessor",
-                where=where,
-                given=f"{type(problem).__name__}: {problem}",
-                expected="the JSON text that Preprocessor.to_json wrote",
-            ) from problem
+        place = where or "the record"
+        with content_errors(place, problem=NO_RECORD):
+            record = json.loads(text)
+        return _of_record(record, place)
 
 
 def _learned(
@@ -379,35 +378,74 @@ def _record(preprocessor: Preprocessor) -> dict[str, Any]:
     return record
 
 
-def _of_record(record: dict[str, Any]) -> Preprocessor:
-    if record["kind"] not in get_args(Kind) or record["task"] not in get_args(Task):
-        raise ValueError(f"unknown kind {record['kind']!r} or task {record['task']!r}")
-    if record["kind"] == "bytes":
-        record = {"transparency": "dropped", **record}
-        if record["transparency"] not in get_args(Transparency):
-            raise ValueError(f"unknown transparency {record['transparency']!r}")
-    floats = ("center", "spread", "target_center", "target_spread")
-    checked: dict[str, Any] = {
-        **{name: tuple(map(float, record[name])) for name in floats},
-        "input_shape": tuple(map(int, record["input_shape"])),
-        "columns": tuple(
-            FittedColumn(
-                c["name"],
-                c["fill"],
-                _strings(c["categories"]),
-                Reading.from_record(c.get("reading")),
-            )
-            for c in record["columns"]
-        ),
-        "class_names": _strings(record["class_names"]),
-        "parts": {name: _of_record(part) for name, part in record["parts"].items()},
-        "vocabularies": {
-            name: Vocabulary(tuple(map(str, known["tokens"])), known["level"])
-            for name, known in record["vocabularies"].items()
-        },
+_NEEDED = (
+    *("kind", "input_shape", "center", "spread", "columns", "task", "class_names"),
+    *("target_center", "target_spread", "parts", "vocabularies"),
+)
+_MORE = ("text_column", "transparency")
+
+
+def _of_record(value: object, where: str, is_part: bool = False) -> Preprocessor:
+    record = JsonRecord.of(value, where, _NEEDED, _MORE)
+    kinds = tuple(kind for kind in get_args(Kind) if kind != "named" or not is_part)
+    kind: Any = record.take("kind", records.one_of(kinds))
+    task: Any = record.take("task", records.one_of(get_args(Task)))
+    known: Any = record.take("transparency", records.one_of(get_args(Transparency)), "dropped")
+    made = Preprocessor(
+        kind,
+        record.take("input_shape", records.several(records.whole)),
+        center=record.take("center", records.several(records.number)),
+        spread=record.take("spread", records.several(records.spread)),
+        columns=record.take("columns", records.several(_column_of)),
+        task=task,
+        class_names=record.take("class_names", records.optional(records.several(records.text))),
+        target_center=record.take("target_center", records.several(records.number)),
+        target_spread=record.take("target_spread", records.several(records.spread)),
+        parts=record.take("parts", records.named(lambda part, at: _of_record(part, at, True))),
+        vocabularies=record.take("vocabularies", records.named(_vocabulary_of)),
+        text_column=record.take("text_column", records.optional(records.text)),
+        transparency=known if kind == "bytes" else "white",
+    )
+    _check_lengths(made, where)
+    return made
+
+
+def _column_of(value: object, where: str) -> FittedColumn:
+    record = JsonRecord.of(value, where, ("name", "fill", "categories"), ("reading",))
+    categories = record.take("categories", records.optional(records.several(records.text)))
+    fill: float | str
+    if categories is None:
+        fill = record.take("fill", records.number)
+    else:
+        fill = record.take("fill", records.one_of(categories))
+    name = record.take("name", records.text)
+    return FittedColumn(name, fill, categories, record.take("reading", Reading.from_record))
+
+
+def _vocabulary_of(value: object, where: str) -> Vocabulary:
+    record = JsonRecord.of(value, where, ("tokens", "level"))
+    level: Any = record.take("level", records.one_of(get_args(Level)))
+    tokens = record.take("tokens", records.several(records.text))
+    with errors_at(where):
+        return Vocabulary(tokens, level)
+
+
+def _check_lengths(made: Preprocessor, where: str) -> None:
+    """Raise unless the statistics of a record have the lengths that its kind needs."""
+    shape, statistics = made.input_shape, len(made.center)
+    fits = {
+        "bytes": statistics in {1, *shape[-1:]} and bool(shape),
+        "numbers": statistics in {1, *shape[-1:]} and bool(shape),
+        "table": shape == (len(made.columns),) and statistics == len(made.feature_names or ()),
+        "tokens": bool(shape),
+        "named": bool(made.parts),
     }
-    return Preprocessor(**(record | checked))
-
-
-def _strings(values: list[str] | None) -> tuple[str, ...] | None:
-    return None if values is None else tuple(map(str, values))
+    pairs = len(made.spread) == statistics and len(made.target_spread) == len(made.target_center)
+    if not (fits[made.kind] and pairs) or (made.parts and made.kind != "named"):
+        raise DataError(
+            NO_RECORD,
+            where=where,
+            given=f"{made.kind} of shape {shape}, {len(made.columns)} columns, "
+            f"{len(made.parts)} parts, {statistics} centers and {len(made.spread)} spreads",
+            expected="lengths that belong together",
+        )

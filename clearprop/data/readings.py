@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import codecs
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from clearprop.data import records
+from clearprop.data.dates import ORDERS, PARTS
+from clearprop.data.records import JsonRecord
+
 MISSING_MARKS = ("", "na", "n/a", "nan", "null", "?", "#n/a", "<na>")
 """Spreadsheets and statistics programs write these, in any case, where a value is not known."""
+
+DECIMALS = (".", ",")
+THOUSANDS = (",", ".", " ", "'", "_")
 
 
 @dataclass(frozen=True)
@@ -64,18 +71,43 @@ class Reading:
         return {name: value for name, value in asdict(self).items() if value != plain[name]}
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any] | None) -> Reading:
+    def from_record(cls, record: object, where: str = "the record") -> Reading:
         """Return the reading that `to_record` wrote; a run without one read plain cells.
+
+        Args:
+            record: what `to_record` returned, or None.
+            where: its place, for errors.
+
+        Raises:
+            DataError: it is no such record.
 
         >>> Reading.from_record(Reading(unit="%").to_record()).unit, Reading.from_record(None).unit
         ('%', '')
         """
-        values = dict(record or {})
-        marks = tuple(map(str, values.pop("na_values", ())))
-        skiprows = int(values.pop("skiprows", 0))
-        texts = {name: str(value) for name, value in values.items()}
-        return cls(na_values=marks, skiprows=skiprows, **texts)
+        taken = JsonRecord.of({} if record is None else record, where, (), tuple(_READERS))
+        return cls(**{name: taken.take(name, _READERS[name]) for name in taken.values})
 
+
+def _encoding(value: object, where: str) -> str:
+    name = records.text(value, where)
+    try:
+        codecs.lookup(name or "utf-8")
+    except (LookupError, ValueError) as error:
+        raise records.wrong(where, name, "the name of an encoding") from error
+    return name
+
+
+_READERS: dict[str, records.Reader[Any]] = {
+    "source": records.text,
+    "decimal": records.one_of(DECIMALS),
+    "thousands": records.one_of(("", *THOUSANDS)),
+    "unit": records.text,
+    "na_values": records.several(records.text),
+    "date": records.one_of(("", *ORDERS)),
+    "part": records.one_of(("", *PARTS)),
+    "encoding": _encoding,
+    "skiprows": records.whole,
+}
 
 PLAIN = Reading()
 """Numbers as Python writes them, and texts."""

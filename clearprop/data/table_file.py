@@ -17,10 +17,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from clearprop.data.columns import few_names
 from clearprop.data.frames import FRAME, as_polars, index_of, is_frame, label
-from clearprop.data.table_checks import UNNAMED, check_ends_well, check_header
+from clearprop.data.parquet import read_parquet
+from clearprop.data.paths import check_room
+from clearprop.data.table_checks import UNNAMED, check_header, outside_of_time
 from clearprop.data.table_text import TableText, check_no_title
 from clearprop.errors import ConfigurationError, DataError, nearest, option
+from clearprop.files import check_file, said
 
 if TYPE_CHECKING:
     import polars
@@ -75,7 +79,7 @@ class TableFile:
             problem = f"there is no column {name!r} to be {what}"
             fix = f"did you mean {close!r}?" if close else None
         raise ConfigurationError(
-            problem, where=str(self.path), expected=f"one of {', '.join(names)}", fix=fix
+            problem, where=str(self.path), expected=f"one of {few_names(names)}", fix=fix
         )
 
     def check_none(
@@ -132,7 +136,8 @@ def read_table_file(
     Raises:
         ConfigurationError: an unknown encoding, or one for a Parquet file.
         DataError: the file is empty, damaged or of another encoding, or it has no rows; two columns
-            have the same name, or a row has more or fewer cells than the header.
+            have the same name, a row has more or fewer cells than the header, or a moment is none
+            of the years 1 to 9999.
     """
     if is_frame(path):
         table = _of_frame(path)
@@ -146,13 +151,23 @@ def read_table_file(
                 where=str(path),
                 fix="leave the options encoding and skiprows out",
             )
-        table = _read_parquet(path)
+        frame = read_parquet(path)
+        table = TableFile(path, frame, lambda row, name: f"{path}, row {row + 1}, column {name!r}")
     else:
         table = _read_csv(path, encoding, skiprows, otherwise)
     if table.frame.width == 0 or table.frame.height == 0:
         raise DataError(
             "there are no rows", where=str(path), expected="a header and at least one row"
         )
+    for column in table.frame:
+        outside = outside_of_time(column)
+        if outside is not None:
+            row = int(outside.arg_max() or 0)
+            raise DataError(
+                "the moment is none of the years 1 to 9999",
+                where=table.where(row, column.name),
+                fix="correct the cell; is the file damaged?",
+            )
     return table
 
 
@@ -166,52 +181,33 @@ def _of_frame(frame: object) -> TableFile:
     return TableFile(Path(FRAME), as_polars(frame), where)
 
 
-def _read_parquet(path: Path) -> TableFile:
-    import polars as pl
-
-    check_ends_well(path)
-    try:
-        frame = pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise _unreadable(path, error, "a Parquet file") from error
-    return TableFile(path, frame, lambda row, column: f"{path}, row {row + 1}, column {column!r}")
-
-
 def _read_csv(
     path: Path, encoding: str | None, skiprows: int | None, otherwise: str | None
 ) -> TableFile:
     import polars as pl
 
-    expected = "comma-separated values with a header"
+    check_room(check_file(path).st_size, path, "the table")
     try:
         text = TableText.of(path, encoding, skiprows, otherwise)
-        with text.open() as file:
-            header = next((line for line in file if line.strip()), "").strip("\r\n")
-        is_tsv = path.suffix.lower() == ".tsv"
-        unquoted = re.sub(r'"[^"]*"', "", header)
-        separator = "\t" if is_tsv else _separator(text, unquoted)
-        # Text with commas between semicolons is no title and header.
-        for mark in (separator,) if is_tsv or _fits(text, separator) else SEPARATORS:
-            check_no_title(_records(text, mark), path, LINES)
-        names = check_header(path, header, separator, text.skiprows + 1)
+        separator, names = _head(text)
     except UnicodeDecodeError as error:
         return _reread(text, encoding, otherwise, error)
     except (OSError, csv.Error) as error:
-        raise _unreadable(path, error, expected) from error
+        raise _unreadable(path, error) from error
     try:
         source = path if text.is_plain else text.as_utf8()
-        frame = pl.read_csv(source, separator=separator, infer_schema_length=0)
+        frame = pl.read_csv(source, separator=separator, infer_schema_length=0, glob=False)
     except pl.exceptions.NoDataError as error:
         raise DataError("the file is empty", where=str(path)) from error
     except (pl.exceptions.PolarsError, OSError) as error:
         if "utf-8" in str(error):
             return _reread(text, encoding, otherwise, error)
         _check_cells(text, separator)
-        raise _unreadable(path, error, expected) from error
-    if len(names) == frame.width:
-        frame.columns = names
-    else:  # a name that is quoted goes on in the next line
-        frame = frame.rename({old: old.strip() for old in frame.columns})
+        raise _unreadable(path, error) from error
+    if len(names) != frame.width:
+        _check_cells(text, separator)
+        raise _unreadable(path, ValueError(f"{len(names)} names and {frame.width} columns"))
+    frame.columns = names
     # polars fills a short row with nulls: a file that is cut off would look like missing values.
     if frame.width and frame[:, -1].null_count():
         _check_cells(text, separator)
@@ -230,6 +226,25 @@ def _read_csv(
         return f"{path}, line {_line(text, separator, row)}, column {column!r}"
 
     return TableFile(path, frame, where, separator, left_out)
+
+
+def _head(text: TableText) -> tuple[str, list[str]]:
+    """Return the mark between two cells, and the names of the columns.
+
+    Raises:
+        DataError: they are not known; a title stands above the names.
+    """
+    with text.open() as file:
+        first = next((line for line in file if line.strip()), "").strip("\r\n")
+    is_tsv = text.path.suffix.lower() == ".tsv"
+    separator = "\t" if is_tsv else _separator(text, re.sub(r'"[^"]*"', "", first))
+    # Text with commas between semicolons is no title and header.
+    for mark in (separator,) if is_tsv or _fits(text, separator) else SEPARATORS:
+        check_no_title(_records(text, mark), text.path, LINES)
+    with text.open() as file:  # a name that is quoted may go on in the next line
+        lines = itertools.dropwhile(lambda line: not line.strip(), file)
+        cells = next(csv.reader(lines, delimiter=separator), [])
+    return separator, check_header(text.path, first, cells, text.skiprows + 1)
 
 
 def _reread(
@@ -308,11 +323,11 @@ def _check_cells(text: TableText, separator: str) -> None:
             )
 
 
-def _unreadable(path: Path, error: Exception, expected: str) -> DataError:
+def _unreadable(path: Path, error: Exception) -> DataError:
     return DataError(
         "the file cannot be read",
         where=str(path),
-        given=str(error).splitlines()[0] if str(error) else type(error).__name__,
-        expected=expected,
+        given=said(error),
+        expected="separated values with a header",
         fix="check that it is complete and of the kind that its name says",
     )

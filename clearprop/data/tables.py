@@ -5,6 +5,7 @@ Shape letters: N rows, C columns.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -93,7 +94,8 @@ def load_table(
     if columns is None:
         options = with_categories(options, path)
         _check_named(file, ignore, options)
-    inputs = [name for name in file.frame.columns if name not in {target, *ignore}]
+    left_out = {target, *ignore}
+    inputs = [name for name in file.frame.columns if name not in left_out]
     if not inputs:
         raise DataError("no column is left to learn from", where=str(file.path))
     others = [column.reading for column in columns or ()]
@@ -145,10 +147,11 @@ def columns_of(
     file = read_table_file(path, options.encoding, options.skiprows)
     options = with_categories(options, path)
     _check_named(file, ignore, options)
-    found = guesses(file, [name for name in file.frame.columns if name not in ignore], options)
+    ignored = set(ignore)
+    found = guesses(file, [name for name in file.frame.columns if name not in ignored], options)
     taken = []
     for name in file.frame.columns:
-        if name in ignore:
+        if name in ignored:
             taken.append(_left_out(name, "ignore names it"))
             continue
         try:
@@ -227,13 +230,15 @@ def read_number_columns(
 
 
 def _check_named(file: TableFile, ignore: Sequence[str], options: ReadOptions) -> None:
+    known = set(file.frame.columns)
     for names, what in (
         (ignore, "ignored"),
         (options.categorical, "categorical"),
         (options.numeric, "numeric"),
     ):
         for name in names:
-            file.column(name, what)
+            if name not in known:
+                file.column(name, what)
 
 
 def _as_guessed(file: TableFile, found: Sequence[Guess], options: ReadOptions) -> list[ReadColumn]:
@@ -242,9 +247,9 @@ def _as_guessed(file: TableFile, found: Sequence[Guess], options: ReadOptions) -
             raise guess.error
     check_distinct(file, found)
     read = [_of_file(read_guessed(file, guess, options.na_values), options) for guess in found]
-    names = [column.name for one in read for column in one.columns]
-    for name in names:
-        if names.count(name) > 1:
+    names = Counter(column.name for one in read for column in one.columns)
+    for name, count in names.items():
+        if count > 1:
             raise DataError(
                 f"a part of a date would have the name {name!r}, which another column has",
                 where=str(file.path),
@@ -268,12 +273,11 @@ def _of_file(read: ReadColumn, options: ReadOptions) -> ReadColumn:
 
 
 def _as_known(file: TableFile, wanted: Sequence[Column]) -> list[ReadColumn]:
-    sources = dict.fromkeys(column.source for column in wanted)
+    sources: dict[str, list[Column]] = {}
+    for column in wanted:
+        sources.setdefault(column.source, []).append(column)
     check_present(file.frame.columns, sources, where=str(file.path))
-    return [
-        read_known(file, source, [column for column in wanted if column.source == source])
-        for source in sources
-    ]
+    return [read_known(file, source, columns) for source, columns in sources.items()]
 
 
 def _with_marks(column: Column, na_values: Sequence[str]) -> Column:

@@ -6,6 +6,7 @@ Shape letters: N windows, T characters in a window.
 from __future__ import annotations
 
 import platform
+import stat
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
@@ -14,11 +15,18 @@ import numpy as np
 
 from clearprop.data.checks import check_at_least_one
 from clearprop.data.dataset import About, Dataset
+from clearprop.data.paths import check_room
 from clearprop.data.preprocessor import INPUTS
 from clearprop.data.vocabulary import Vocabulary
 from clearprop.errors import DataError, option
+from clearprop.files import look_at, read_errors
+from clearprop.memory import shown_size
 
 SEQUENCE_LENGTH = 64
+
+LONGEST_STREAM = 1 << 26
+BYTES_OF_A_CHARACTER = 16
+"""What a character takes as text, as a code point and as a token."""
 
 TOPICS_SOURCE = (
     "pydoc_data.topics: the reference topics of the Python that runs this, as help() has"
@@ -124,11 +132,25 @@ def text_windows(
 def read_text(path: Path) -> str:
     """Return the text of a UTF-8 file; each line end becomes one character.
 
+    Of a pipe or a device, which may have no end, at most 64 MiB are read.
+
     Raises:
-        DataError: the file cannot be read or is not UTF-8.
+        DataError: the file cannot be read, is not UTF-8, or does not fit into the memory.
     """
+    found = look_at(path)
+    is_file = stat.S_ISREG(found.st_mode)
+    check_room(found.st_size * BYTES_OF_A_CHARACTER, path, "the text")
+    with read_errors(path), path.open("rb") as file:
+        content = file.read() if is_file else file.read(LONGEST_STREAM + 1)
+    if not is_file and len(content) > LONGEST_STREAM:
+        raise DataError(
+            "the text has no end, or is too long to be read from a pipe or a device",
+            where=str(path),
+            expected=f"at most {shown_size(LONGEST_STREAM)}",
+            fix="write it into a file first, and name that file",
+        )
     try:
-        return path.read_text(encoding="utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(
             "the file is not UTF-8 text",
@@ -136,5 +158,4 @@ def read_text(path: Path) -> str:
             given=f"byte {error.object[error.start]:#04x} at position {error.start}",
             fix="save it again with encoding UTF-8",
         ) from error
-    except OSError as error:
-        raise DataError("the file cannot be read", where=str(path), given=str(error)) from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -6,8 +6,8 @@ The table can be listed without JAX: `find_recipe` imports a recipe when it is a
 from __future__ import annotations
 
 import importlib
+import os
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from clearprop.errors import unknown_name
@@ -79,7 +79,7 @@ def find_recipe(name: str) -> type[Recipe] | type[Study]:
       fix:      did you mean 'lenet5'?
     """
     if name not in RECIPES:
-        is_data = Path(name).exists()
+        is_data = os.path.exists(name)  # False for what no file can be called
         fix = f"clearprop train mlp --data {shlex.quote(name)}" if is_data else None
         raise unknown_name("recipe", name, RECIPES, fix=fix)
     module = importlib.import_module(f"clearprop.recipes.{name.replace('-', '_')}")

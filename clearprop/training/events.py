@@ -218,20 +218,23 @@ def to_lines(events: Sequence[Event]) -> str:
     '{"event": "EpochsDone", "epoch": [1, 2], "step": [10, 20],'
     """
     lines: list[str] = []
-    for (kind, _), group in itertools.groupby(events, _kind_and_metrics):
+    for _, group in itertools.groupby(events, _kind_and_metrics):
         together = list(group)
-        if kind is EpochDone and len(together) > 1:
-            columns = {name: [_plain(getattr(e, name)) for e in together] for name in _OF_EPOCH}
-            for name in together[0].metrics:  # type: ignore[union-attr]
-                columns[_METRIC + name] = [_plain(e.metrics[name]) for e in together]  # type: ignore[union-attr]
-            line: dict[str, Any] = {"event": "EpochsDone"}
-            for name, values in columns.items():
-                is_constant = name not in _COUNTS and values.count(values[0]) == len(values)
-                line[name] = values[0] if is_constant else values
-            lines.append(json.dumps(line, allow_nan=False))
-        else:
-            lines += map(to_line, together)
+        epochs = [event for event in together if isinstance(event, EpochDone)]
+        lines += [_epochs_line(epochs)] if len(epochs) > 1 else map(to_line, together)
     return "".join(f"{line}\n" for line in lines)
+
+
+def _epochs_line(epochs: Sequence[EpochDone]) -> str:
+    """Return a line of lists; a list of the same value is that value."""
+    columns = {name: [_plain(getattr(one, name)) for one in epochs] for name in _OF_EPOCH}
+    for name in epochs[0].metrics:
+        columns[_METRIC + name] = [_plain(one.metrics[name]) for one in epochs]
+    line: dict[str, Any] = {"event": "EpochsDone"}
+    for name, values in columns.items():
+        is_constant = name not in _COUNTS and values.count(values[0]) == len(values)
+        line[name] = values[0] if is_constant else values
+    return json.dumps(line, allow_nan=False)
 
 
 def _kind_and_metrics(event: Event) -> tuple[type, tuple[str, ...]]:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
-
-import numpy as np
+from typing import Any
 
 from clearprop.errors import RunError
 from clearprop.files import content_errors, read_record
@@ -59,138 +56,14 @@ def first_step(config: Mapping[str, Any]) -> int:
 
 def _check(config: Mapping[str, Any], where: str, problem: str) -> None:
     """Raise unless the values of a configuration are of their kinds."""
-    import pydantic
+    from pydantic import ValidationError
+
+    from clearprop.training.run_config_kinds import WrittenConfig
 
     try:
-        _kinds().model_validate(config)
-    except pydantic.ValidationError as error:
+        WrittenConfig.model_validate(config)
+    except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         given = f"{place} is {first['input']!r}"[:160]
         raise RunError(problem, where=where, given=given, expected=first["msg"]) from error
-
-
-def _numbers(text: str) -> str:
-    """Return a text of numbers.
-
-    Raises:
-        ValueError: a word of it is no number.
-    """
-    for word in text.split():
-        float(word)
-    return text
-
-
-def _dtype(name: str) -> str:
-    """Return the name of a dtype.
-
-    Raises:
-        ValueError: it is none.
-    """
-    try:
-        np.dtype(name)  # that of JAX too, such as bfloat16
-    except TypeError as error:
-        raise ValueError("not the name of a dtype") from error
-    return name
-
-
-@cache
-def _kinds() -> Any:
-    """Return the kinds of the values; what is not named here may be of any kind.
-
-    They are made when they are needed: pydantic takes a moment to import.
-    """
-    from pydantic import (
-        AfterValidator,
-        BaseModel,
-        ConfigDict,
-        Field,
-        NonNegativeInt,
-        PositiveInt,
-        Strict,
-    )
-
-    DType = Annotated[str, AfterValidator(_dtype)]
-
-    class Part(BaseModel):
-        model_config = ConfigDict(extra="allow", strict=True)
-
-    class Schedule(Part):
-        name: str
-
-    class Optimizer(Part):
-        name: str | None = None
-        learning_rate: float | Schedule | None = None
-        weight_decay: float | None = None
-        strength: float | None = None
-        optimizer: Optimizer | None = None
-        parts: list[Optimizer] | None = None
-
-    class Settings(Part):
-        epochs: NonNegativeInt
-        batch_size: PositiveInt
-        micro_batch_size: PositiveInt | None = None
-        seed: int | None = None
-        patience: NonNegativeInt | None = None
-        steps_per_call: PositiveInt | None = None
-        devices: PositiveInt | None = None
-        checkpoint_every: PositiveInt | None = None
-        freeze: list[str] | None = None
-        keep_best: bool | None = None
-        monitor: str | dict[str, Any] | None = None
-        label_smoothing: float | None = None
-        precision: str | None = None
-
-    class Data(Part):
-        name: str | None = None
-        examples: NonNegativeInt | None = None
-        development_examples: NonNegativeInt | None = None
-        fingerprint: int | None = None
-        development_fingerprint: int | None = None
-
-    class Parent(Part):
-        folder: str | None = None
-        step: NonNegativeInt = 0
-        changed: dict[str, list[Any]] | None = None
-
-    class Model(Part):
-        structure: dict[str, Any] | str | None = None
-        parameters: dict[str, Annotated[tuple[list[int], DType], Strict(False)]] = Field(
-            default_factory=dict
-        )
-
-    class InitialValues(Part):
-        crc32: int
-        deviation: float
-        entries: Annotated[str, AfterValidator(_numbers)]
-
-    class Machine(Part):
-        platform: str
-        kind: str
-        devices: int
-        jax: str
-        system: str
-        python: str
-        cores: int
-
-    class Config(Part):
-        settings: Settings | None = None
-        loss: str | None = None
-        algorithm: dict[str, Any] | None = None
-        metrics: list[str] | None = None
-        weights: dict[str, Any] | None = None
-        task: str | None = None
-        optimizer: Optimizer = Optimizer()
-        augment: list[Any] | None = None
-        data: Data = Data()
-        model: Model = Model()
-        plan: dict[str, Any] | None = None
-        preprocessor: dict[str, Any] | None = None
-        initial_values: dict[str, InitialValues | None] | None = None
-        record: dict[str, Any] | None = None
-        snapshots: int | str | list[int] | None = None
-        parent: Parent | None = None
-        notes: dict[str, Any] = Field(default_factory=dict)
-        machine: Machine | None = None
-
-    return Config

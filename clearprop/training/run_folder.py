@@ -40,7 +40,7 @@ from clearprop.training.recording.recordings import Layout, RowFile
 from clearprop.training.run_config import CONFIG, read_config
 from clearprop.training.storage.checkpoint import Checkpoints
 from clearprop.training.storage.lock import Lock
-from clearprop.training.storage.summed import Parts, SummedFile, check_parts
+from clearprop.training.storage.summed import Agreement, SummedFile, compared_with_sums
 
 EVENTS, LOSSES = "events.jsonl", "losses.f32"
 CURVES, MODEL, CHECKPOINTS, LOCK = "curves.csv", "model.safetensors", "checkpoints", "lock"
@@ -214,7 +214,7 @@ def read_events(path: Path) -> list[Logged]:
     file = path / EVENTS
     if not file.is_file():
         return []
-    parts = check_parts(file)
+    parts = compared_with_sums(file)
     with read_errors(file, RunError):
         content = file.read_bytes()[: parts.size]
     told = [f"the line {_lines(content, first)}" for first, _ in parts.damaged]
@@ -234,7 +234,7 @@ def read_losses(path: Path) -> NDArray[np.float32]:
     file = path / LOSSES
     if not file.is_file():
         return np.zeros(0, np.float32)
-    parts = check_parts(file)
+    parts = compared_with_sums(file)
     with read_errors(file, RunError):
         content = file.read_bytes()[: parts.size]
     losses = np.frombuffer(content[: len(content) // 4 * 4], "<f4").astype(np.float32)
@@ -250,7 +250,7 @@ def _lines(content: bytes, place: int) -> str:
     return f"{content.count(bytes([10]), 0, place) + 1:,}"
 
 
-def _warn(file: Path, parts: Parts, damaged: list[str], instead: str) -> None:
+def _warn(file: Path, parts: Agreement, damaged: list[str], instead: str) -> None:
     """Warn of what does not agree with its checksum."""
     more = f" and {len(damaged) - 3} other places" if len(damaged) > 3 else ""
     found = [f"{', '.join(damaged[:3])}{more} damaged: {instead}"] if damaged else []

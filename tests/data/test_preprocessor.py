@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -169,3 +170,104 @@ def test_scaling_works_on_jax_arrays_inside_a_compiled_step():
     np.testing.assert_allclose(
         on_device, parts.preprocessor.scaled(parts.train.inputs[:5]), rtol=1e-6, atol=1e-6
     )
+
+
+STRANGE = (
+    *(None, True, 3, -1, 2.5, 10**400, float("nan"), float("inf"), "", "a", "text", [], [1], ["a"]),
+    *([None], [[1.0]], {}, {"a": 1}, {"kind": "numbers"}),
+)
+
+
+def saved_records():
+    table = data.load(write_table(), target="y", task="regression", dayfirst=True)
+    named = Preprocessor.fit({"a": np.eye(4), "b": np.arange(8).reshape(4, 2)})
+    texts = data.labelled_texts.labelled(["so good", "so bad"] * 4, np.array(["+", "-"] * 4), "t")
+    plain = (data.load("digits"), table, texts)
+    return [named, *(one.split(dev=0.2, test=0).preprocessor for one in plain)]
+
+
+def write_table():
+    from tempfile import mkdtemp
+
+    path = Path(mkdtemp()) / "t.csv"
+    rows = [f"{i},{i % 12 + 1:02}/02/2024,{'ab'[i % 2]},{i / 2}%,{i}" for i in range(12)]
+    path.write_text("\n".join(["x,day,kind,share,y", *rows, ""]), encoding="utf-8")
+    return path
+
+
+def places(value, before=()):
+    """Yield the way to every value in a record."""
+    yield before
+    if isinstance(value, dict | list):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value[:3])
+        for key, one in pairs:
+            yield from places(one, (*before, key))
+
+
+def changed(record, way, new):
+    if not way:
+        return new
+    copy = dict(record) if isinstance(record, dict) else list(record)
+    copy[way[0]] = changed(record[way[0]], way[1:], new)
+    return copy
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_record_with_any_other_value_is_read_or_refused(number):
+    preprocessor = saved_records()[number]
+    record = json.loads(preprocessor.to_json())
+    refused = 0
+    for way in places(record):
+        for new in STRANGE:
+            text = json.dumps(changed(record, way, new))
+            try:
+                again = Preprocessor.from_json(text, where="model.json")
+            except DataError as error:
+                refused += 1
+                message = str(error)
+            else:
+                message = "model.json"
+                assert "Preprocessor(" in repr(again)
+                use(again)
+            assert message.startswith("model.json"), (way, new)
+    assert refused > 300
+
+
+def use(preprocessor):
+    """Prepare examples of the shape that a record says."""
+    if preprocessor.kind == "named":
+        for part in preprocessor.parts.values():
+            use(part)
+    elif np.prod(preprocessor.input_shape) < 10**6:
+        shape = (2, *preprocessor.input_shape)
+        preprocessor.apply(np.zeros(shape, np.uint8 if preprocessor.kind == "bytes" else float))
+        preprocessor.restored_targets(np.zeros((2, max(1, len(preprocessor.target_center)))))
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_record_without_one_of_its_values_is_refused_unless_an_older_one_had_none(number):
+    record = json.loads(saved_records()[number].to_json())
+    optional = {"transparency", "text_column"}
+    for name in record:
+        left = {key: value for key, value in record.items() if key != name}
+        if name in optional:
+            Preprocessor.from_json(json.dumps(left))
+            continue
+        with pytest.raises(DataError, match=f"model\\.json: .*(?s:.*){name}"):
+            Preprocessor.from_json(json.dumps(left), where="model.json")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"kind":' * 100_000, "[" * 10**5 + "]" * 10**5])
+def test_a_record_that_is_nested_too_deep(text):
+    with pytest.raises(DataError, match=r"(?s)model\.json: .*nested too deep"):
+        Preprocessor.from_json(text, where="model.json")
+
+
+def test_the_place_of_a_wrong_value_is_named():
+    record = json.loads(saved_records()[2].to_json())
+    record["columns"][1]["fill"] = [1]
+    with pytest.raises(DataError, match=r"m\.json, columns\[1\], fill: .*(?s:.*)given: +\[1\]"):
+        Preprocessor.from_json(json.dumps(record), where="m.json")
+    record["columns"][1] = "x"
+    with pytest.raises(DataError, match=r"m\.json, columns\[1\]: .*(?s:.*)an object with names"):
+        Preprocessor.from_json(json.dumps(record), where="m.json")

@@ -269,3 +269,18 @@ def test_any_bytes_as_a_table_are_loaded_or_refused(tmp_path_factory, content):
     except ClearpropError:
         return
     assert isinstance(loaded, Dataset)
+
+
+def test_training_rows_without_a_value_name_their_table(tmp_path):
+    path = tmp_path / "t.csv"
+    rows = [f"{i},{'seen' if i == 3 else ''},{i / 2}" for i in range(12)]
+    path.write_text("\n".join(["x,note,y", *rows, ""]), encoding="utf-8")
+    loaded = data.load(path, target="y")
+    refused = []
+    for seed in range(20):
+        try:
+            loaded.split(dev=0.5, test=0, seed=seed)
+        except DataError as error:
+            refused.append(error.where)
+    assert 0 < len(refused) < 20
+    assert set(refused) == {"t.csv"}

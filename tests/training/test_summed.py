@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clearprop.errors import RunError
-from clearprop.training.storage.summed import SummedFile, check_parts, sums_path
+from clearprop.training.storage.summed import SummedFile, compared_with_sums, sums_path
 
 PARTS = [b"first", b"second part", b"x" * 100]
 
@@ -21,7 +21,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_whole_file_agrees(path: Path) -> None:
-    parts = check_parts(path)
+    parts = compared_with_sums(path)
     assert parts.size == path.stat().st_size == sum(map(len, PARTS))
     assert (parts.damaged, parts.missing, parts.unknown) == ((), 0, False)
     assert parts.without(path.read_bytes()) == b"".join(PARTS)
@@ -32,7 +32,7 @@ def test_each_changed_byte_is_found_in_its_part(path: Path) -> None:
     for place in range(len(content)):
         path.write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
         part = next(i for i, end in enumerate(ends[1:]) if place < end)
-        parts = check_parts(path)
+        parts = compared_with_sums(path)
         assert parts.damaged == ((ends[part], ends[part + 1]),)
         assert parts.is_damaged(place, place + 1)
         assert parts.without(path.read_bytes()) == b"".join(PARTS[:part] + PARTS[part + 1 :])
@@ -43,7 +43,7 @@ def test_each_changed_byte_of_the_checksums_is_found_or_changes_nothing(path: Pa
     for place in range(len(content)):
         changed = content[:place] + bytes([content[place] ^ 129]) + content[place + 1 :]
         sums_path(path).write_bytes(changed)
-        parts = check_parts(path)
+        parts = compared_with_sums(path)
         is_same = parts.size == path.stat().st_size
         assert parts.damaged or parts.missing or is_same, place
 
@@ -51,7 +51,7 @@ def test_each_changed_byte_of_the_checksums_is_found_or_changes_nothing(path: Pa
 def test_a_part_that_a_kill_cut_off_is_left_out_and_deleted(path: Path) -> None:
     for size in (116, 115, 17, 16):  # the third part: whole, cut off, and missing
         os.truncate(path, size)
-        parts = check_parts(path)
+        parts = compared_with_sums(path)
         assert parts.size == (116 if size == 116 else 16)
         assert not parts.damaged
         assert not parts.missing
@@ -59,28 +59,28 @@ def test_a_part_that_a_kill_cut_off_is_left_out_and_deleted(path: Path) -> None:
     file.append(b"again")
     file.close()
     assert path.read_bytes() == b"".join([*PARTS[:2], b"again"])
-    assert not check_parts(path).damaged
+    assert not compared_with_sums(path).damaged
 
 
 def test_a_file_that_was_cut_off_says_how_much_is_missing(path: Path) -> None:
     os.truncate(path, 7)
-    parts = check_parts(path)
+    parts = compared_with_sums(path)
     assert (parts.size, parts.missing) == (5, 116 - 7)
 
 
 def test_data_behind_the_checksums_is_not_believed(path: Path) -> None:
     with path.open("ab") as file:
         file.write(b"from elsewhere")
-    assert check_parts(path).damaged == ((116, 130),)
+    assert compared_with_sums(path).damaged == ((116, 130),)
 
 
 def test_a_file_of_an_earlier_version_has_no_checksums_until_it_grows(path: Path) -> None:
     sums_path(path).unlink()
-    assert check_parts(path).unknown
+    assert compared_with_sums(path).unknown
     file = SummedFile(path)
     file.append(b"more")
     file.close()
-    assert check_parts(path) == check_parts(path).__class__(120)
+    assert compared_with_sums(path) == compared_with_sums(path).__class__(120)
 
 
 def test_a_file_is_rewound_within_a_part(path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_file_is_rewound_within_a_part(path: Path) -> None:
         file.rewind(100)
     file.close()
     assert path.read_bytes() == b"firstsecon" + b"other"
-    assert not check_parts(path).damaged
+    assert not compared_with_sums(path).damaged
 
 
 def test_a_damaged_part_stays_damaged_when_its_end_is_taken_back(path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_damaged_part_stays_damaged_when_its_end_is_taken_back(path: Path) -> 
     file.rewind(10)
     file.append(b"other")
     file.close()
-    assert check_parts(path).damaged == ((5, 10),)
+    assert compared_with_sums(path).damaged == ((5, 10),)
 
 
 def test_a_full_disk_leaves_the_parts_before(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,4 +125,4 @@ def test_a_full_disk_leaves_the_parts_before(path: Path, monkeypatch: pytest.Mon
     assert path.read_bytes() == b"".join(PARTS)
     file.append(b"kept")
     file.close()
-    assert check_parts(path).damaged == ()
+    assert compared_with_sums(path).damaged == ()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from clearprop.errors import RunError, unknown_name
 from clearprop.files import content_errors, read_errors, read_record, write_errors, write_record
 from clearprop.training.recording.observation import PARAMETER, STATISTICS, Recordable
-from clearprop.training.storage.summed import SummedFile, check_parts
+from clearprop.training.storage.summed import SummedFile, compared_with_sums
 
 INDEX, ROWS = "index.json", "rows.bin"
 
@@ -275,7 +275,7 @@ def read_recordings(folder: Path) -> Recordings | None:
     with content_errors(index, RunError, problem):
         layout = Layout.of(record)
         size = layout.row.itemsize
-    parts = check_parts(file)
+    parts = compared_with_sums(file)
     whole = parts.size // size
     if not whole:
         return Recordings(layout, np.zeros(0, layout.row))

@@ -45,7 +45,7 @@ class SummedFile:
         self._sums = open_to_append(self._sums_path)
         with write_errors(path):
             self._end = path.stat().st_size
-        whole = check_parts(path).size
+        whole = compared_with_sums(path).size
         if whole < self._end:
             self.rewind(whole)
         else:
@@ -85,7 +85,7 @@ class SummedFile:
             raise RunError("the file is shorter", where=str(self.path))
         kept = _up_to(_read_sums(self.path), size)
         place = int(kept["end"][-1]) if len(kept) else 0
-        is_damaged = check_parts(self.path).is_damaged(place, size)
+        is_damaged = compared_with_sums(self.path).is_damaged(place, size)
         with write_errors(self.path):
             self._file.truncate(size)
         self._end = size
@@ -119,7 +119,7 @@ class SummedFile:
 
 
 @dataclass(frozen=True)
-class Parts:
+class Agreement:
     """Which bytes of a file agree with their checksums.
 
     Attributes:
@@ -152,7 +152,7 @@ def sums_path(path: Path) -> Path:
     return path.with_name(path.name + SUFFIX)
 
 
-def check_parts(path: Path) -> Parts:
+def compared_with_sums(path: Path) -> Agreement:
     """Compare a file with its checksums; the file may grow meanwhile.
 
     Raises:
@@ -162,7 +162,7 @@ def check_parts(path: Path) -> Parts:
         before = _read_sums(path) if sums_path(path).is_file() else None
         size = path.stat().st_size
         if before is None:
-            return Parts(size, unknown=True)
+            return Agreement(size, unknown=True)
         content = np.memmap(path, np.uint8, "r") if size else np.zeros(0, np.uint8)
         sums = _read_sums(path)
     size = len(content)
@@ -178,13 +178,13 @@ def check_parts(path: Path) -> Parts:
     # `before` was written while the file was read.
     if len(before) - len(finished) > 1:
         missing = max(int(before["end"].max()) - size, 1)
-        return Parts(place, _joined(damaged), missing)
+        return Agreement(place, _joined(damaged), missing)
     if place < size and len(finished) < len(sums):
         is_whole = zlib.crc32(content[place:]) == sums["crc32"][len(finished)]
-        return Parts(size if is_whole else place, _joined(damaged))
+        return Agreement(size if is_whole else place, _joined(damaged))
     if place < size:
         damaged.append((place, size))
-    return Parts(size, _joined(damaged))
+    return Agreement(size, _joined(damaged))
 
 
 def _up_to(sums: NDArray[np.void], size: int) -> NDArray[np.void]:
