@@ -1,6 +1,6 @@
 """The formats that are damaged: for each, small sound files and the function that reads them.
 
-A further module may add formats of its own to `FORMATS`, such as the files of a run.
+The files of a run are in `run_formats`.
 """
 
 from __future__ import annotations

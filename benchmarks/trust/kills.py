@@ -78,7 +78,7 @@ def end_of(folder: Path) -> dict[str, str]:
     found["recordings"] = (folder / "recordings" / "rows.bin").read_bytes()
     for file in sorted((folder / "snapshots").iterdir()):
         arrays, _ = training.storage.checkpoint.load_arrays(file)  # its record holds seconds
-        found[file.name] = b"".join(x.tobytes() for x in arrays.values())
+        found[file.name] = b"".join(arrays[name].tobytes() for name in sorted(arrays))
     return {name: hashlib.sha256(content).hexdigest()[:16] for name, content in found.items()}
 
 

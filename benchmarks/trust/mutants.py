@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.trust.formats import FORMATS
+from benchmarks.trust.formats import FORMATS as DATA_FORMATS
 from benchmarks.trust.reading import (
     KINDS,
     SLOW,
@@ -25,7 +25,10 @@ from benchmarks.trust.reading import (
     warm_up,
     write,
 )
+from benchmarks.trust.run_formats import RUN_FORMATS
 from clearprop.files import write_atomically
+
+FORMATS = {**DATA_FORMATS, **RUN_FORMATS}
 
 RESULTS = Path(__file__).parents[1] / "results" / "trust-mutants.json"
 FAILED = Path("trust-mutants")
