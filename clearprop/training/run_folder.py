@@ -62,10 +62,10 @@ class RunFolder:
         """
         with write_errors(path):
             path.mkdir(parents=True, exist_ok=True)
-        _check_empty(path)  # what is somebody else's gets no lock file either
+        check_empty(path)  # what is somebody else's gets no lock file either
         lock = Lock(path / LOCK)
         try:
-            _check_empty(path)
+            check_empty(path)
             write_atomically(path / CONFIG, json.dumps(dict(config), indent=2) + "\n")
             return cls(path, lock, keep)
         except BaseException:
@@ -227,7 +227,12 @@ def read_losses(path: Path) -> NDArray[np.float32]:
     return np.frombuffer(data[: len(data) // 4 * 4], "<f4").astype(np.float32)
 
 
-def _check_empty(path: Path) -> None:
+def check_empty(path: Path) -> None:
+    """Raise unless a folder holds nothing but what a killed process has left.
+
+    Raises:
+        RunError: it holds something.
+    """
     strangers = sorted(p.name for p in path.iterdir() if p.name != LOCK and p.suffix != ".tmp")
     if strangers:
         is_run = CONFIG in strangers

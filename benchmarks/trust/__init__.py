@@ -1,0 +1,1 @@
+"""How the promises of a run are measured."""
