@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from clearprop import cpu, memory
@@ -72,7 +73,7 @@ def size_of(tree: object) -> int:
 def _bytes(leaf: Any) -> int:
     if not hasattr(leaf, "shape") or not hasattr(leaf, "dtype"):
         return 0
-    is_key = jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.extended)
+    is_key = jnp.issubdtype(leaf.dtype, jax.dtypes.extended)
     dtype = leaf.dtype if is_key else np.dtype(leaf.dtype)
     # Python's own numbers: a shape may have more entries than 64 bits can count.
     return math.prod(map(int, leaf.shape)) * int(dtype.itemsize)

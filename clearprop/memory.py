@@ -100,7 +100,7 @@ def _malloc_info() -> Callable[[], _MallocInfo] | None:
     with contextlib.suppress(OSError, AttributeError, TypeError):
         found = ctypes.CDLL(None).mallinfo2
         found.restype = _MallocInfo
-        return found  # type: ignore[no-any-return]  # a function of C
+        return found
     return None
 
 

@@ -195,7 +195,8 @@ class RunSetup:
     @functools.cached_property
     def state_shapes(self) -> TrainState:
         """The state with shapes in the place of its arrays."""
-        return jax.eval_shape(self.state)
+        shapes: TrainState = jax.eval_shape(self.state)
+        return shapes
 
     @functools.cached_property
     def layout(self) -> Layout | None:

@@ -20,6 +20,7 @@ from clearprop.data import Batch
 from clearprop.device_memory import CallSize, copies, size_of
 from clearprop.errors import ClearpropError, Fix, one_of, run_option
 from clearprop.memory import shown_size
+from clearprop.nn.checks import FEW, largest, rounded
 from clearprop.training.algorithm import Array, Measured, TrainState
 from clearprop.training.callback import Portion
 from clearprop.training.compiled_steps import EVALUATION_BATCH, CompiledSteps, Span
@@ -34,9 +35,6 @@ STATES = 2
 FILE = 2
 """Copies of a state in memory while its file is made."""
 
-SMALL = 2**20
-"""Bytes of parameters below which nothing is computed about them: they fit anywhere."""
-
 
 def check_new_model(model: nn.Module, config: FitConfig) -> None:
     """Raise unless a model without values fits with everything that every step needs.
@@ -48,7 +46,7 @@ def check_new_model(model: nn.Module, config: FitConfig) -> None:
     """
     arrays = nn.parameters(model)
     initial = size_of(arrays)
-    if initial < SMALL:
+    if initial < FEW:
         return
     freeze = tuple(config.freeze)
     frozen = set(tree.match(list(arrays), freeze)) if freeze else set()
@@ -71,7 +69,7 @@ def check_state(model: nn.Module, state: TrainState, config: FitConfig) -> None:
         ConfigurationError: they do not fit.
     """
     each = size_of(state)
-    if each >= SMALL:
+    if each >= FEW:
         _check_states(model, STATES * each, config, each)
 
 
@@ -102,26 +100,6 @@ def _check_states(model: nn.Module, size: int, config: FitConfig, each: int) -> 
         return fewer
 
     device_memory.make_room("the run", size, where="model", given=given, fix=fix)
-
-
-def largest(arrays: Mapping[str, Any]) -> str:
-    """Return the path and the shape of the largest of some arrays, for a message.
-
-    >>> largest({"weight": np.zeros((3, 2)), "bias": np.zeros(2)})
-    "'weight' (3, 2)"
-    """
-    path, one = max(arrays.items(), key=lambda item: math.prod(item[1].shape))
-    return f"{path!r} {tuple(one.shape)}"
-
-
-def rounded(count: int) -> int:
-    """Return a number rounded down to two digits.
-
-    >>> rounded(123_456), rounded(7)
-    (120000, 7)
-    """
-    unit = 10 ** max(0, len(str(count)) - 2)
-    return count // unit * unit
 
 
 # --- the compiled calls --------------------------------------------------------------------------
