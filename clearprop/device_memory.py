@@ -115,7 +115,7 @@ def make_room(
     Raises:
         ConfigurationError: it does not fit.
     """
-    limit = free()
+    limit = free() if size > memory.SMALL else None
     if limit is None:
         return
     if size > limit:

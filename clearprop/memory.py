@@ -18,6 +18,9 @@ ROOT = Path("/")
 MOST_OF_FREE = 0.5
 """The fraction of the free memory or disk that a run may take."""
 
+SMALL = 2**20
+"""Bytes that fit anywhere: to ask for the free memory takes longer than to take them."""
+
 
 class ControlGroup(NamedTuple):
     """A control group: processes with one memory limit, such as a container or a batch job.
@@ -208,6 +211,24 @@ def refuse(
     if size > limit:
         place = "memory" if folder is None else "disk"
         raise too_large(what, size, limit, place=place, given=given, fix=fix(limit))
+
+
+def make_room(what: str, size: int, *, where: str, given: str, fix: Callable[[int], str]) -> None:
+    """Raise where something takes more than the memory that this process can still take.
+
+    Args:
+        what: takes it.
+        size: in bytes; an estimate that may be too low, but not too high.
+        where: the place for the message.
+        given: what makes it so large.
+        fix: what would fit into so many bytes, in words.
+
+    Raises:
+        ConfigurationError: it does not fit.
+    """
+    limit = usable_memory() if size > SMALL else None
+    if limit is not None and size > limit:
+        raise too_large(what, size, limit, given=given, fix=fix(limit), where=where)
 
 
 def too_large(

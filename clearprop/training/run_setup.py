@@ -109,7 +109,7 @@ class RunSetup:
         )
         with mends_for(config.data):
             setup.algorithm.check(model, data, setup.batch_size)
-        space.check_state(model, setup.state_shapes, config)
+        space.check_state(model, setup.state_shapes)
         return setup
 
     @property

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar, cast
 
 import jax
@@ -19,8 +20,8 @@ from clearprop import device_memory, nn, optim, tree
 from clearprop.data import Batch
 from clearprop.device_memory import CallSize, copies, size_of
 from clearprop.errors import ClearpropError, Fix, one_of, run_option
-from clearprop.memory import shown_size
-from clearprop.nn.checks import FEW, largest, rounded
+from clearprop.memory import SMALL, shown_size
+from clearprop.nn.checks import largest, rounded
 from clearprop.training.algorithm import Array, Measured, TrainState
 from clearprop.training.callback import Portion
 from clearprop.training.compiled_steps import EVALUATION_BATCH, CompiledSteps, Span
@@ -46,31 +47,51 @@ def check_new_model(model: nn.Module, config: FitConfig) -> None:
     """
     arrays = nn.parameters(model)
     initial = size_of(arrays)
-    if initial < FEW:
+    if initial < SMALL:
         return
     freeze = tuple(config.freeze)
     frozen = set(tree.match(list(arrays), freeze)) if freeze else set()
     trained = {path: x for path, x in arrays.items() if path not in frozen}
     held = size_of(trained) * (2 if config.keeps_best else 1)
     optimizes = config.algorithm is None or config.algorithm.optimizes
-    rest = _optimizer_size(config.resolved_optimizer, trained) if optimizes else 0
-    _check_states(model, initial + STATES * (held + rest), config, held + rest)
+    kept = _optimizer_size(config.resolved_optimizer, trained) if optimizes else 0
+    _check_states(model, initial, _Parts(held, kept))
 
 
-def check_state(model: nn.Module, state: TrainState, config: FitConfig) -> None:
+def check_state(model: nn.Module, state: TrainState) -> None:
     """Raise unless the states of training fit.
 
     Args:
         model: with values.
         state: or shapes in the place of its arrays.
-        config: of the run.
 
     Raises:
         ConfigurationError: they do not fit.
     """
-    each = size_of(state)
-    if each >= FEW:
-        _check_states(model, STATES * each, config, each)
+    memory = tree.flatten_with_paths(state.memory)
+    kept = size_of(state.optimizer)
+    held = size_of(state) - kept - size_of(memory)
+    if size_of(state) >= SMALL:
+        _check_states(model, 0, _Parts(held, kept, memory))
+
+
+class _Parts(NamedTuple):
+    """What one state of training takes.
+
+    Attributes:
+        held: bytes of parameters and statistics, also of the best ones where they are kept.
+        kept: bytes of what the optimizer keeps.
+        memory: the arrays of the algorithm's memory by path.
+    """
+
+    held: int
+    kept: int
+    memory: Mapping[str, Any] = MappingProxyType({})
+
+    @property
+    def total(self) -> int:
+        """Bytes of the state."""
+        return self.held + self.kept + size_of(self.memory)
 
 
 def _optimizer_size(optimizer: optim.Optimizer, trained: Mapping[str, Any]) -> int:
@@ -82,21 +103,29 @@ def _optimizer_size(optimizer: optim.Optimizer, trained: Mapping[str, Any]) -> i
         return 0
 
 
-def _check_states(model: nn.Module, size: int, config: FitConfig, each: int) -> None:
-    arrays = nn.parameters(model)
+def _check_states(model: nn.Module, initial: int, parts: _Parts) -> None:
+    """Raise unless the initial values fit that are to be made, and the states beside them."""
+    arrays, size = nn.parameters(model), initial + STATES * parts.total
     count = sum(math.prod(x.shape) for x in arrays.values())
+    by_memory = size_of(parts.memory) > parts.held + parts.kept
 
     def given() -> str:
+        most = f"most of them in {largest(arrays)}" if not by_memory else "few beside the memory"
+        each = f"{shown_size(parts.kept)} for the optimizer"
+        if parts.memory:
+            each += f", {shown_size(size_of(parts.memory))} for the memory of the algorithm, most "
+            each += f"of it in {largest(parts.memory)}"
         return (
-            f"{count:,} parameters ({shown_size(size_of(arrays))}), most of them in "
-            f"{largest(arrays)}; a state of training takes {shown_size(each)}, and there are two"
+            f"{count:,} parameters ({shown_size(size_of(arrays))}), {most}; {STATES} states of "
+            f"training with {shown_size(parts.total)} each: {each}"
         )
 
     def fix(limit: int) -> str:
+        if by_memory:
+            return f"a memory of {shown_size(limit // STATES)} or less, such as a smaller replay"
         fewer = f"fewer units or layers: about {rounded(count * limit // size):,} parameters fit"
-        plain = (size_of(arrays) * (1 + STATES)) if size else 0
-        if plain < limit and config.optimizer != "sgd":
-            return one_of([fewer, run_option("optimizer", "sgd") + ", which keeps no copies"])
+        if parts.kept and size - STATES * parts.kept <= limit:
+            return one_of([fewer, run_option("optimizer", "sgd") + ", which keeps nothing"])
         return fewer
 
     device_memory.make_room("the run", size, where="model", given=given, fix=fix)
