@@ -72,7 +72,7 @@ def whole(
     value: object, name: str, least: int = 1, where: str | None = None, most: int | None = None
 ) -> int:
     """Return an integer, one of NumPy's too, from ``least`` to ``most``, or raise an error."""
-    if isinstance(value, Integral) and not isinstance(value, bool):
+    if not isinstance(value, bool) and isinstance(value, Integral):
         result = int(value)
         if result >= least and (most is None or result <= most):
             return result

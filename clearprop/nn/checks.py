@@ -12,9 +12,6 @@ from clearprop import bounds, device_memory
 from clearprop.errors import ShapeError, unknown_name
 from clearprop.nn.fields import Array, Parameter
 
-FEW = 2**20
-"""Entries that fit anywhere."""
-
 
 def positive_sizes(layer: str, **sizes: object) -> None:
     """Check that every size is a positive whole number.
@@ -115,8 +112,6 @@ def room_for_values(
     """
     new = {path: w for path, w in parameters.items() if isinstance(w, Parameter)}
     entries = sum(w.size for w in new.values())
-    if entries < FEW:
-        return
     sizes = [w.size * jnp.dtype(w.dtype if dtype is None else dtype).itemsize for w in new.values()]
     device_memory.make_room(
         "the initial values",

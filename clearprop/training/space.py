@@ -16,11 +16,11 @@ from typing import Any, NamedTuple, TypeVar, cast
 import jax
 import numpy as np
 
-from clearprop import device_memory, nn, optim, tree
+from clearprop import device_memory, memory, nn, optim, tree
 from clearprop.data import Batch
 from clearprop.device_memory import CallSize, copies, size_of
-from clearprop.errors import ClearpropError, Fix, one_of, run_option
-from clearprop.memory import SMALL, shown_size
+from clearprop.errors import ClearpropError, one_of, run_option
+from clearprop.memory import shown_size
 from clearprop.nn.checks import largest, rounded
 from clearprop.training.algorithm import Array, Measured, TrainState
 from clearprop.training.callback import Portion
@@ -47,7 +47,7 @@ def check_new_model(model: nn.Module, config: FitConfig) -> None:
     """
     arrays = nn.parameters(model)
     initial = size_of(arrays)
-    if initial < SMALL:
+    if initial <= memory.SMALL:
         return
     freeze = tuple(config.freeze)
     frozen = set(tree.match(list(arrays), freeze)) if freeze else set()
@@ -68,11 +68,11 @@ def check_state(model: nn.Module, state: TrainState) -> None:
     Raises:
         ConfigurationError: they do not fit.
     """
-    memory = tree.flatten_with_paths(state.memory)
+    remembered = tree.flatten_with_paths(state.memory)
     kept = size_of(state.optimizer)
-    held = size_of(state) - kept - size_of(memory)
-    if size_of(state) >= SMALL:
-        _check_states(model, 0, _Parts(held, kept, memory))
+    held = size_of(state) - kept - size_of(remembered)
+    if size_of(state) > memory.SMALL:
+        _check_states(model, 0, _Parts(held, kept, remembered))
 
 
 class _Parts(NamedTuple):
@@ -170,7 +170,7 @@ def check_calls(
     step = _step_size(compiled, state, examples)
     if step is None:
         return
-    need = _Need(compiled, size_of(state), examples)
+    need = _Need(compiled, state, examples)
     need.check(step.new, "a training step", examples.batch_size, config)
     if examples.observed:
         need.check(examples.observed, "a recorded step", examples.batch_size, config)
@@ -191,12 +191,15 @@ def check_calls(
 class _Need:
     """What a run holds beside its calls, in the memory that `device_memory.free` counts."""
 
-    def __init__(self, compiled: CompiledSteps, state: int, examples: Examples) -> None:
+    def __init__(self, compiled: CompiledSteps, state: TrainState, examples: Examples) -> None:
         plan = compiled.plan
         # The programs of single steps write to a third state while the first is kept.
         states = STATES + (plan.unrolled and plan.steps_per_call > 1)
         self.devices = copies(plan.devices)
-        self._states = states * state * self.devices
+        self._states = states * size_of(state) * self.devices
+        self._gradients = size_of(state.parameters) * self.devices
+        first = examples.train.first(1)
+        self._examples = size_of((first.inputs, first.targets)) * examples.batch_size
         self._copied = size_of(compiled.frozen) * (self.devices - 1)
         kept = [] if examples.train.streamed else [examples.train]
         kept += [examples.dev] if examples.dev is not None and not examples.dev.streamed else []
@@ -225,24 +228,35 @@ class _Need:
             )
 
         def fix(limit: int) -> str:
-            return _smaller(limit - held, size * self.devices, batch_size, config)
+            if batch_size is None:
+                return "a smaller model"
+            return self._smaller_batch(limit - held, size * self.devices, batch_size, config)
 
         place = "model" if batch_size is None else "batch_size"
         device_memory.make_room(what, self.with_call(size), where=place, given=given, fix=fix)
 
+    def _smaller_batch(self, room: int, size: int, batch_size: int, config: FitConfig) -> str:
+        """Return which batch would fit into a room, or which micro-batch.
 
-def _smaller(room: int, size: int, batch_size: int | None, config: FitConfig) -> str:
-    """Return what would make a call fit into a room: a power of two is a batch with a margin."""
-    if batch_size is None or room <= 0:
-        return "a smaller model"
-    fitting = batch_size * room // size
-    if fitting < 1:
-        return "a smaller model or smaller examples: no batch would fit"
-    batch = 2 ** (fitting.bit_length() - 1)
-    ways: list[str | Fix] = [run_option("batch_size", batch) + " or less"]
-    if config.algorithm is None and config.record is None and config.micro_batch_size is None:
-        ways.append(run_option("micro_batch_size", batch) + ", which trains with the same batches")
-    return one_of(ways)
+        Gradients take the same for any batch, and all else is proportional to it. A power of two is
+        a batch with a margin.
+        """
+        of_batch = max(1, size - self._gradients)
+        part = config.micro_batch_size or batch_size
+
+        def fitting(room: int) -> int:
+            return int(2 ** ((part * max(0, room) // of_batch).bit_length() - 1))
+
+        ways: list[str] = []
+        if config.micro_batch_size is None and fitting(room - self._gradients) >= 1:
+            ways.append(run_option("batch_size", fitting(room - self._gradients)) + " or less")
+        # The sum of the gradients of all parts stands beside those of one.
+        micro = fitting(room - 2 * self._gradients - self._examples)
+        if config.algorithm is None and config.record is None and micro >= 1:
+            ways.append(
+                run_option("micro_batch_size", micro) + ", which trains with the same batches"
+            )
+        return one_of(ways) if ways else "a smaller model or smaller examples: no batch would fit"
 
 
 def _step_size(compiled: CompiledSteps, state: TrainState, examples: Examples) -> CallSize | None:
