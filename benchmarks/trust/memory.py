@@ -24,9 +24,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rich.console import Console
-from rich.table import Table
-
 from clearprop import cpu, device_memory, memory
 from clearprop.memory import shown_size
 
@@ -146,15 +143,14 @@ def main() -> int:
     if options.alone is not None:
         print(json.dumps(measure(CASES[options.alone], options.free)))
         return 0
-    table = Table("case", "predicted", "measured, tight", "ratio", "measured, plenty", "ratio")
+    print(f"{'case':22}{'predicted':>12}{'tight':>12}{'ratio':>8}{'plenty':>12}{'ratio':>8}")
     for name in options.cases or CASES:
         plenty = alone(name)
         tight = alone(name, plenty.predicted)
-        row = [shown_size(plenty.predicted)]
+        row = f"{name:22}{shown_size(plenty.predicted):>12}"
         for one in (tight, plenty):
-            row += [shown_size(one.measured), f"{one.predicted / one.measured:.2f}"]
-        table.add_row(name, *row)
-    Console(width=100).print(table)
+            row += f"{shown_size(one.measured):>12}{one.predicted / one.measured:>8.2f}"
+        print(row, flush=True)
     return 0
 
 
