@@ -11,7 +11,8 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,6 +20,9 @@ from clearprop.errors import ClearpropError, DataError, RunError
 
 TEMPORARY = ".tmp"
 """The suffix of a file that is being written; its name begins with a dot."""
+
+CHECKSUM = "checksum"
+"""The name of the checksum in an object that `write_record` writes."""
 
 LONGEST_SAID = 160
 """So many characters of a message of another library are repeated."""
@@ -124,6 +128,63 @@ def said(error: BaseException) -> str:
     if isinstance(error, ValueError) and text:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def write_record(path: Path, values: Mapping[str, object], indent: int | None = 2) -> None:
+    """Write an object as JSON in one stroke, with a checksum of its values.
+
+    Raises:
+        RunError: the disk is full, or the place cannot be written.
+    """
+    text = json.dumps(with_checksum(values), indent=indent, ensure_ascii=False)
+    write_atomically(path, text + "\n")
+
+
+def read_record(path: Path, kind: type[ClearpropError], problem: str) -> dict[str, Any]:
+    """Return the object that `write_record` wrote, also one that has no checksum any more.
+
+    Args:
+        path: of the file.
+        kind: of the error for a file that cannot be read.
+        problem: what the error says of a file that is no such object.
+
+    Raises:
+        ClearpropError: there is no such file, it is damaged, or it was changed; its kind is
+            ``kind``.
+    """
+    found = read_json(path, kind, problem)
+    if not isinstance(found, dict):
+        raise kind(problem, where=str(path), expected="an object")
+    if not agrees(found):
+        raise kind(
+            problem,
+            where=str(path),
+            given="values that do not agree with the checksum in the file",
+            fix="put the whole file back; if you changed it on purpose, delete the line of its "
+            f'"{CHECKSUM}"',
+        )
+    found.pop(CHECKSUM, None)
+    return found
+
+
+def with_checksum(values: Mapping[str, object]) -> dict[str, Any]:
+    """Return values as JSON reads them back, with the checksum of all of them."""
+    plain = json.loads(json.dumps(dict(values)))
+    return {CHECKSUM: _checksum(plain), **plain}  # first, so that its line can be deleted
+
+
+def agrees(values: Mapping[str, Any]) -> bool:
+    """Return whether values agree with their checksum, or have none.
+
+    >>> agrees({**with_checksum({"step": 12}), "step": 72}), agrees({"step": 72})
+    (False, True)
+    """
+    return CHECKSUM not in values or values[CHECKSUM] == _checksum(values)
+
+
+def _checksum(values: Mapping[str, Any]) -> str:
+    others = {name: value for name, value in values.items() if name != CHECKSUM}
+    return f"{zlib.crc32(json.dumps(others, sort_keys=True).encode()):08x}"
 
 
 def read_json(path: Path, kind: type[ClearpropError], problem: str) -> Any:

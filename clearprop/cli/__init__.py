@@ -1,22 +1,30 @@
 """The command line: ``clearprop train lenet5`` and its companions.
 
-A command is imported only after its arguments are checked. Exit codes: 0 for success, 2 for wrong
-input or data, 130 for an interruption.
+A command is imported only after its arguments are checked. Exit codes: 0 for success, 1 for a bug
+in clearprop, 2 for wrong input or data and for what the system refuses, 130 for an interruption,
+141 where the reader of the output has closed it, as ``| head`` does.
 """
 
 from __future__ import annotations
 
-import os
+import contextlib
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 
 from clearprop.cli.arguments import overview, parse
-from clearprop.cli.output import complain, warning_line
-from clearprop.errors import ClearpropError
+from clearprop.cli.interrupts import INTERRUPTED, Interrupts
+from clearprop.cli.output import complain, give_up_output, open_closed_streams, warning_line
+from clearprop.errors import ClearpropError, RunError
 from clearprop.host_callback import host_errors
 
-WELL, FAULT, INTERRUPTED = 0, 2, 130
+WELL, BROKEN, FAULT, CUT_OFF = 0, 1, 2, 141
+
+BUG = (
+    "this is a bug in clearprop: the lines above say where\n"
+    "  fix:      please report these lines, the command and `clearprop --version` to its developers"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,27 +37,54 @@ def main(arguments: Sequence[str] | None = None) -> int:
     2
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    is_own = arguments is None and "jax" not in sys.modules  # the process is the command's own
     try:
-        if not given:
-            complain(overview())
-            return FAULT
-        call = parse(given)
-        if call is None:
-            return WELL
-        if arguments is None and "jax" not in sys.modules:  # the process is the command's own
-            prepare_process()
-        with host_errors():
-            return call()
+        with Interrupts() if is_own else contextlib.nullcontext():
+            return _run(given, is_own)
     except ClearpropError as error:
         complain(error.for_shell())
         return FAULT
     except KeyboardInterrupt:
         complain("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of the output has closed it. Without this Python would complain at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of the output has closed it
+        return CUT_OFF
+    except OSError as error:
+        complain(str(_refused_by_system(error)))
+        return FAULT
+    except MemoryError:
+        complain("the memory is full\n  fix:      try it with less data, or with smaller batches")
+        return FAULT
+    except Exception:
+        complain(f"{traceback.format_exc()}\n{BUG}")
+        return BROKEN
+    finally:
+        if is_own:
+            give_up_output()
+
+
+def _run(given: Sequence[str], is_own: bool) -> int:
+    if is_own:
+        open_closed_streams()
+    if not given:
+        complain(overview())
+        return FAULT
+    call = parse(given)
+    if call is None:
         return WELL
+    if is_own:
+        prepare_process()
+    with host_errors():
+        return call()
+
+
+def _refused_by_system(error: OSError) -> ClearpropError:
+    """Return the error for what the system refused where no better place is known."""
+    return RunError(
+        "the system refused what the command needs",
+        where=None if error.filename is None else str(error.filename),
+        given=error.strerror or str(error),
+    )
 
 
 def prepare_process() -> None:
@@ -66,4 +101,4 @@ def prepare_process() -> None:
     keep_compiled(cache_folder())
 
 
-__all__ = ["FAULT", "INTERRUPTED", "WELL", "main"]
+__all__ = ["BROKEN", "FAULT", "INTERRUPTED", "WELL", "main"]

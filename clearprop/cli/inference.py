@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from clearprop import data, nn
 from clearprop.cli.datasets import options_given
-from clearprop.cli.output import complain, say
+from clearprop.cli.output import complain, say, write_out
 from clearprop.cli.runs import existing_run, trained
 from clearprop.data import Dataset, Preprocessor
 from clearprop.data.catalog import options_as_in_training, options_of
@@ -24,7 +23,7 @@ from clearprop.data.new_rows import remarks_on
 from clearprop.data.new_texts import reads_words
 from clearprop.data.preprocessor import INPUTS
 from clearprop.errors import ConfigurationError
-from clearprop.files import write_atomically
+from clearprop.files import write_output
 from clearprop.glass.wording import percent
 from clearprop.recipes.choice import described
 from clearprop.recipes.columns import aligned
@@ -33,7 +32,7 @@ from clearprop.recipes.transcribing import TranscribingRecipe
 from clearprop.training import Evaluation, evaluate, predict
 from clearprop.training.evaluation import score_without_targets
 from clearprop.training.predictions import classes, probabilities
-from clearprop.training.run_folder import read_config
+from clearprop.training.run_config import read_config
 from clearprop.training.run_setup import RunSetup
 from clearprop.training.without_targets import reported_loss
 
@@ -277,10 +276,9 @@ def run_predict(arguments: argparse.Namespace) -> int:
 
 def _write(text: str, count: int, place: str | None) -> int:
     if place is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        write_out(text)
     else:
-        write_atomically(Path(place), text)
+        write_output(Path(place), text)
         complain(f"{count:,} predictions in {place}")
     return 0
 

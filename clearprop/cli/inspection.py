@@ -14,6 +14,7 @@ from clearprop.cli.output import complain, say
 from clearprop.cli.runs import existing_run, trained
 from clearprop.data import Splits
 from clearprop.errors import ConfigurationError, DataError, RunError
+from clearprop.files import check_own
 from clearprop.glass.diagnosis import Diagnosis, diagnose
 from clearprop.glass.explain import Glass, explain
 from clearprop.glass.style import Drawing
@@ -22,7 +23,7 @@ from clearprop.recipes.experiment import Experiment, of_run
 from clearprop.training import History, open_run, read_run
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.run import Machine
-from clearprop.training.run_folder import read_config
+from clearprop.training.run_config import read_config
 from clearprop.training.run_setup import RunSetup
 
 
@@ -81,7 +82,7 @@ def run_diagnose(arguments: argparse.Namespace) -> int:
 
 def show_diagnosis(found: Diagnosis) -> None:
     """Print a diagnosis: with colors and frames on a terminal, else as plain lines."""
-    if not sys.stdout.isatty():
+    if sys.stdout is None or not sys.stdout.isatty():
         say(str(found))
         return
     from rich.console import Console, Group, RenderableType
@@ -120,6 +121,8 @@ def run_explain(arguments: argparse.Namespace) -> int:
         glass, name = _without_targets(folder, experiment, arguments.example)
     shown = _shown(glass, arguments.node)  # before the page is written: a pattern may be wrong
     place = Path(arguments.output) if arguments.output is not None else folder / EXPLAIN_PAGE
+    if arguments.output is None:
+        check_own(place)
     glass.to_html(place, title=f"{folder.name}: {name}", opened=arguments.node)
     say(f"{name}: E = {glass.objective:.6g}\n")
     say(shown)

@@ -2,20 +2,85 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+
+from clearprop.errors import RunError
 
 
 def say(text: str = "") -> None:
-    """Write a line of a result."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    """Write a line of a result.
+
+    Raises:
+        RunError: standard output is closed, or it cannot be written.
+    """
+    write_out(text + "\n")
+
+
+def write_out(text: str) -> None:
+    """Write a result to standard output as it is.
+
+    Raises:
+        RunError: standard output is closed, or it cannot be written.
+    """
+    if sys.stdout is None:
+        raise _unwritable("it is closed")
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: it was closed meanwhile
+        give_up_output()
+        raise _unwritable(getattr(error, "strerror", None) or str(error)) from error
+
+
+def _unwritable(given: str) -> RunError:
+    return RunError(
+        "standard output cannot be written",
+        given=given,
+        fix="let it go to a file or a terminal; what was written into files before is whole",
+    )
 
 
 def complain(text: str) -> None:
-    """Write a line to standard error."""
-    sys.stdout.flush()
-    sys.stderr.write(text.rstrip("\n") + "\n")
-    sys.stderr.flush()
+    """Write a line to standard error, where that is possible."""
+    if sys.stdout is not None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text.rstrip("\n") + "\n")
+            sys.stderr.flush()
+
+
+def give_up_output() -> None:
+    """Drop what could not be written: Python would try again at its end, and complain."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is None:
+            continue
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, stream.fileno())
+                os.close(null)
+
+
+def open_closed_streams() -> None:
+    """Open the null device in place of a standard stream that is closed.
+
+    Otherwise the next file that is opened would get its number, and what a library writes to
+    standard error would go into that file.
+    """
+    with contextlib.suppress(OSError):
+        while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+            pass
+        os.close(number)
+    if sys.stderr is None:  # libraries write to it without a question
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
 
 
 def warning_line(message: Warning | str, *_: object, **__: object) -> str:

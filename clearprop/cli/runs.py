@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +10,10 @@ from pathlib import Path
 from clearprop import nn
 from clearprop.data import Preprocessor
 from clearprop.errors import CheckpointError, ConfigurationError, RunError, nearest
-from clearprop.files import write_errors
+from clearprop.files import read_record, write_errors
 from clearprop.training import load_model, load_preprocessor
-from clearprop.training.run_folder import CONFIG, MODEL
+from clearprop.training.run_config import CONFIG
+from clearprop.training.run_folder import MODEL
 
 RUNS = Path("runs")
 
@@ -73,15 +73,19 @@ def refuse_study(folder: Path) -> None:
     Raises:
         RunError: the folder is that of a study.
     """
-    with contextlib.suppress(OSError, ValueError):
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        if isinstance(config, dict) and config.get("study"):
-            name = config.get("notes", {}).get("recipe", {}).get("name", "NAME")
-            raise RunError(
-                "this is the folder of a study: it has no single model",
-                where=str(folder),
-                fix=f"open its report.html; to repeat the study: clearprop train {name}",
-            )
+    try:
+        config = read_record(folder / CONFIG, RunError, "")
+    except RunError:  # whoever reads the configuration says what is wrong with it
+        return
+    if config.get("study"):
+        name = "NAME"
+        with contextlib.suppress(AttributeError, TypeError, KeyError):
+            name = config["notes"]["recipe"]["name"]
+        raise RunError(
+            "this is the folder of a study: it has no single model",
+            where=str(folder),
+            fix=f"open its report.html; to repeat the study: clearprop train {name}",
+        )
 
 
 def trained(folder: Path) -> tuple[nn.Module, Preprocessor]:

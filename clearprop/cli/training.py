@@ -10,6 +10,7 @@ from clearprop import glass, nn
 from clearprop.cli.datasets import say_columns
 from clearprop.cli.inference import shown_error
 from clearprop.cli.inspection import extras_of
+from clearprop.cli.interrupts import INTERRUPTED
 from clearprop.cli.output import complain, say
 from clearprop.cli.runs import existing_run, new_run
 from clearprop.errors import ConfigurationError
@@ -22,11 +23,10 @@ from clearprop.recipes.experiment import OWN_ERRORS, Experiment, of_run, prepare
 from clearprop.recipes.hyperparameter_search import Trial, search
 from clearprop.recipes.study import FIGURES, Study, claim, write_results
 from clearprop.training import Run
-from clearprop.training.run_folder import SNAPSHOTS, read_config
+from clearprop.training.run_config import read_config
+from clearprop.training.run_folder import SNAPSHOTS
 from clearprop.training.snapshots import check_kept
 from clearprop.training.storage.checkpoint import StateFolder
-
-INTERRUPTED = 130
 
 
 def run_train(arguments: argparse.Namespace) -> int:

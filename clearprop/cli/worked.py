@@ -28,7 +28,7 @@ from clearprop.glass.equations import (
     write_class,
 )
 from clearprop.training import load_model, load_preprocessor
-from clearprop.training.run_folder import read_config
+from clearprop.training.run_config import read_config
 
 WHERE = "clearprop worked"
 

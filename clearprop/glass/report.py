@@ -12,7 +12,7 @@ import numpy as np
 
 from clearprop import nn
 from clearprop.errors import ClearpropError, ConfigurationError
-from clearprop.files import write_atomically
+from clearprop.files import write_atomically, write_output
 from clearprop.glass.boundary_section import boundary_section
 from clearprop.glass.chart import mark
 from clearprop.glass.curves import FEW, best_epoch, curves_section, error_text, measures_itself
@@ -88,6 +88,7 @@ def write_report(
     True
     """
     subject = gather(run, data, loss)
+    is_in_folder = path is None
     if path is None:
         folder = run.folder if isinstance(run, Run) else Path(run)
         if folder is None:
@@ -123,8 +124,12 @@ def write_report(
         spent=_spent(subject),
         mark=mark,
     )
-    write_atomically(Path(path), page)
-    return Path(path)
+    place = Path(path)
+    if is_in_folder:
+        write_atomically(place, page)
+    else:
+        write_output(place, page)
+    return place
 
 
 def _shareable(found: Diagnosis, config: Mapping[str, Any]) -> Diagnosis:
@@ -288,7 +293,7 @@ def _noted(name: str, note: object) -> list[tuple[str, str]]:
 
 def _machine(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what the run noted of its machine: no names of people, no folders."""
-    noted = config["machine"]
+    noted = config.get("machine") or {}
     labels = {
         "python": "Python",
         "jax": "JAX",
@@ -298,7 +303,10 @@ def _machine(config: Mapping[str, Any]) -> list[tuple[str, str]]:
         "devices": "devices for each batch",
         "system": "system",
     }
-    return [("clearprop", version()), *((labels[key], str(noted[key])) for key in labels)]
+    return [
+        ("clearprop", version()),
+        *((labels[key], str(noted[key])) for key in labels if key in noted),
+    ]
 
 
 def _spent(subject: Subject) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypedDict, TypeVar
 import numpy as np
 
 from clearprop.errors import unknown_name
-from clearprop.files import write_atomically
+from clearprop.files import write_output
 from clearprop.glass import colors
 from clearprop.glass.pictures import png_address
 
@@ -93,7 +93,7 @@ class Drawing:
             raise unknown_name("kind of picture", kind, FORMATS, where=place.name)
         # No time and no program name, so that the same picture gives the same file.
         date = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {"Software": None})
-        write_atomically(place, self._written(kind, date))
+        write_output(place, self._written(kind, date))
         return place
 
     def _written(self, kind: str, metadata: dict[str, None]) -> bytes:

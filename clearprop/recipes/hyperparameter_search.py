@@ -21,7 +21,7 @@ from clearprop.errors import (
     RunError,
     option,
 )
-from clearprop.files import write_atomically, write_errors
+from clearprop.files import content_errors, read_record, write_errors, write_record
 from clearprop.recipes.columns import aligned
 from clearprop.recipes.experiment import prepare
 from clearprop.training import EpochDone, Event
@@ -299,7 +299,7 @@ def search(
         made.append(trial)
         if place is not None:
             rows = [{**asdict(t), "error": t.error if t.state == DONE else None} for t in made]
-            write_atomically(place / SEARCH, json.dumps({**about, "trials": rows}, indent=1))
+            write_record(place / SEARCH, {**about, "trials": rows}, indent=1)
         if on_trial is not None:
             on_trial(trial)
     return SearchResult(recipe, dict(values or {}), tuple(made))
@@ -372,11 +372,10 @@ def _read(place: Path, about: Mapping[str, object]) -> list[Trial]:
                 fix="choose another folder",
             )
         return []
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+    problem = "the search is damaged"
+    found = read_record(file, RunError, problem)
+    with content_errors(file, RunError, problem):
         rows = [Trial(**row) for row in found.pop("trials")]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise RunError("the search is damaged", where=str(file), given=str(error)) from error
     for key, value in about.items():
         if found.get(key) != json.loads(json.dumps(value)):
             raise ConfigurationError(

@@ -7,11 +7,10 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from clearprop import glass
 from clearprop.errors import RunError
-from clearprop.files import write_atomically, write_errors
+from clearprop.files import write_atomically, write_errors, write_record
 from clearprop.glass.style import Drawing
 from clearprop.recipes.configuration import Configuration, Seed
 
@@ -66,7 +65,7 @@ class Study(Configuration):
         """
         claim(folder)
         note = {"recipe": {"name": name, "values": self.model_dump(mode="json")}}
-        _write_json(folder / CONFIG, {"study": True, "notes": note})
+        write_record(folder / CONFIG, {"study": True, "notes": note})
         write_results(folder, found.measures)
         if found.drawings:
             with write_errors(folder):
@@ -103,8 +102,4 @@ def claim(folder: Path) -> None:
 
 def write_results(folder: Path, numbers: Mapping[str, float]) -> None:
     """Write the final numbers of a run or a study into its folder, by name."""
-    _write_json(folder / RESULTS, dict(numbers))
-
-
-def _write_json(path: Path, values: Any) -> None:
-    write_atomically(path, json.dumps(values, indent=2) + "\n")
+    write_atomically(folder / RESULTS, json.dumps(dict(numbers), indent=2) + "\n")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 
 from clearprop.data import Batch
+from clearprop.errors import CheckpointError
 from clearprop.training.algorithm import Array, TrainState
 
 
@@ -45,8 +46,26 @@ class Position:
     begun_error: Sequence[float] = ()
 
     @classmethod
-    def of(cls, record: Mapping[str, object]) -> Position:
-        """Return the position that a checkpoint holds as plain data."""
+    def of(cls, record: Mapping[str, object], where: str | None = None) -> Position:
+        """Return the position that a checkpoint holds as plain data.
+
+        Args:
+            record: the data.
+            where: the file, for a message.
+
+        Raises:
+            CheckpointError: the data are no position.
+        """
+        strange = [name for name, value in record.items() if not _fits(name, value)]
+        missing = [name for name in _COUNTS if name not in record]
+        if strange or missing:
+            given = [f"{name}={record[name]!r}"[:80] for name in strange[:3]]
+            raise CheckpointError(
+                "the file does not say where in the run its state was",
+                where=where,
+                given=", ".join(given or [f"no {name}" for name in missing]),
+                fix="it is no checkpoint, or one of another version of clearprop",
+            )
         return cls(**cast("dict[str, Any]", dict(record)))
 
     def sum_begun(self, size: int) -> None:
@@ -61,6 +80,23 @@ class Position:
         if count and not self.begun_objective:
             self.begun_objective = [self.objective / (count * size)] * count
             self.begun_error = [self.error / count] * count
+
+
+_COUNTS = ("step", "epoch", "step_in_epoch")
+_KNOWN = frozenset(one.name for one in fields(Position))
+
+
+def _fits(name: str, value: object) -> bool:
+    """Return whether a value of a position is of its kind."""
+    if name not in _KNOWN or isinstance(value, bool):
+        return False
+    if name in _COUNTS or (name == "best_step" and value is not None):
+        return isinstance(value, int) and value >= 0
+    if name.startswith("begun_"):
+        is_sequence = isinstance(value, list | tuple)
+        return is_sequence and all(isinstance(x, int | float) for x in cast("Any", value))
+    is_optional = name in ("development_error", "best_step", "best_error")
+    return isinstance(value, int | float) or (value is None and is_optional)
 
 
 class Portion(NamedTuple):

@@ -1,14 +1,19 @@
-"""The typed events of a run, each of which is one line of ``events.jsonl``.
+"""The typed events of a run, and their lines in ``events.jsonl``.
 
-`fit` is a loop over them; the progress bar and the run folder read them.
+`fit` is a loop over them; the progress bar and the run folder read them. `StepsDone` has no line:
+``losses.f32`` holds the losses. Short epochs share one line, whose values are lists.
+
+Shape letters: E epochs.
 """
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
+import itertools
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
@@ -102,6 +107,30 @@ class EpochDone:
 
 
 @dataclass(frozen=True)
+class EpochsDone:
+    """Some short epochs, as one line of the log has them.
+
+    Attributes:
+        columns: for each name of `EpochDone` its values in these epochs, (E,); the values of a
+            metric have the name ``metrics.NAME``.
+    """
+
+    columns: Mapping[str, Sequence[Any]]
+
+    @property
+    def step(self) -> int:
+        """Training steps made after the last of them."""
+        return int(self.columns["step"][-1])
+
+    def until(self, step: int) -> EpochsDone | None:
+        """Return those that ended at a step or before it; None where none did."""
+        count = bisect.bisect_right(self.columns["step"], step)
+        if not count:
+            return None
+        return EpochsDone({name: values[:count] for name, values in self.columns.items()})
+
+
+@dataclass(frozen=True)
 class Checkpointed:
     """The state of the run is whole on the disk.
 
@@ -158,7 +187,13 @@ class Stopped:
 
 Event = RunStarted | StepsDone | EpochDone | Checkpointed | NonFinite | Stopped
 
+Logged = Event | EpochsDone
+"""What a line of ``events.jsonl`` holds."""
+
 _KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Event)}
+_METRIC = "metrics."
+_COUNTS = ("epoch", "step")
+_OF_EPOCH = tuple(one.name for one in dataclasses.fields(EpochDone) if one.name != "metrics")
 
 
 def to_line(event: Event) -> str:
@@ -175,16 +210,47 @@ def to_line(event: Event) -> str:
     return json.dumps({"event": type(event).__name__, **values}, allow_nan=False)
 
 
-def from_line(line: str) -> Event | None:
+def to_lines(events: Sequence[Event]) -> str:
+    r"""Return events as lines of the log; epochs that follow each other share one.
+
+    >>> epochs = [EpochDone(e, 10 * e, 0.5, 0.25, None, None, 0.1, 2.0, 50.0) for e in (1, 2)]
+    >>> to_lines([*epochs, Checkpointed(20, "step-20")]).split("\n")[0][:58]
+    '{"event": "EpochsDone", "epoch": [1, 2], "step": [10, 20],'
+    """
+    lines: list[str] = []
+    for (kind, _), group in itertools.groupby(events, _kind_and_metrics):
+        together = list(group)
+        if kind is EpochDone and len(together) > 1:
+            columns = {name: [_plain(getattr(e, name)) for e in together] for name in _OF_EPOCH}
+            for name in together[0].metrics:  # type: ignore[union-attr]
+                columns[_METRIC + name] = [_plain(e.metrics[name]) for e in together]  # type: ignore[union-attr]
+            line: dict[str, Any] = {"event": "EpochsDone"}
+            for name, values in columns.items():
+                is_constant = name not in _COUNTS and values.count(values[0]) == len(values)
+                line[name] = values[0] if is_constant else values
+            lines.append(json.dumps(line, allow_nan=False))
+        else:
+            lines += map(to_line, together)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _kind_and_metrics(event: Event) -> tuple[type, tuple[str, ...]]:
+    return type(event), tuple(event.metrics) if isinstance(event, EpochDone) else ()
+
+
+def from_line(line: str) -> Logged | None:
     """Return the event of a line; None for a kind or a field that this version does not know.
 
     Raises:
-        ValueError: the line is no JSON, as the torn last line of a killed process is.
+        ValueError: the line is no JSON, or its values are of the wrong kinds.
     """
     data = json.loads(line)
     if not isinstance(data, dict):
         raise ValueError("not an event")
-    kind = _KINDS.get(data.pop("event", ""))
+    name = data.pop("event", "")
+    if name == "EpochsDone":
+        return _epochs(data)
+    kind = _KINDS.get(name)
     if kind is None:
         return None
     try:
@@ -194,35 +260,63 @@ def from_line(line: str) -> Event | None:
         return None
 
 
-def read_lines(lines: Iterable[str]) -> Iterator[Event]:
-    """Yield the events of a log; a line that a crash cut off is passed over."""
+def _epochs(line: dict[str, Any]) -> EpochsDone:
+    if not set(_OF_EPOCH) <= line.keys() or not isinstance(line["epoch"], list):
+        raise ValueError("not a line of epochs")
+    count = len(line["epoch"])
+    columns = {name: x if isinstance(x, list) else [x] * count for name, x in line.items()}
+    if not count or any(len(values) != count for values in columns.values()):
+        raise ValueError("not a line of epochs")
+    if any(type(x) is not int for name in _COUNTS for x in columns[name]):
+        raise ValueError("not the numbers of epochs and steps")
+    for name, values in columns.items():
+        if any(type(x) is str for x in values):
+            columns[name] = [_number(x, name) for x in values]
+    return EpochsDone(columns)
+
+
+def metrics_of(event: EpochsDone) -> dict[str, Sequence[float]]:
+    """Return the columns of the metrics, by their names."""
+    columns = event.columns.items()
+    return {name.removeprefix(_METRIC): x for name, x in columns if name.startswith(_METRIC)}
+
+
+def read_lines(lines: Iterable[str]) -> Iterator[Logged]:
+    """Yield the events of a log; a line that is cut off is passed over."""
     for line in lines:
         if not line.strip():
             continue
         try:
             event = from_line(line)
-        except ValueError:
+        except (ValueError, TypeError, RecursionError):
             continue
         if event is not None:
             yield event
 
 
-def as_it_went(events: Iterable[Event]) -> list[Event]:
+def as_it_went(events: Iterable[Logged]) -> list[Logged]:
     """Return the events of a resumed run without those that the resumption took back.
 
     A killed run may have gone on after its last checkpoint. The resumed one makes these steps
     again and logs them again; only the second account is kept.
     """
-    kept: list[Event] = []
+    kept: list[Logged] = []
     for event in events:
         if isinstance(event, RunStarted):
             kept = [
-                old
+                part
                 for old in kept
-                if old.step <= event.step and not isinstance(old, Stopped | NonFinite)
+                if not isinstance(old, Stopped | NonFinite)
+                and (part := _until(old, event.step)) is not None
             ]
         kept.append(event)
     return kept
+
+
+def _until(event: Logged, step: int) -> Logged | None:
+    if isinstance(event, EpochsDone):
+        return event.until(step)
+    return event if event.step <= step else None
 
 
 def _plain(value: Any) -> Any:

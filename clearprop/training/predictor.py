@@ -29,7 +29,7 @@ from clearprop.training.foreign_mends import mends_for
 from clearprop.training.given import pair_for, pair_of
 from clearprop.training.metrics import Metrics
 from clearprop.training.predictions import classes, probabilities
-from clearprop.training.run_folder import CONFIG, read_config
+from clearprop.training.run_config import CONFIG, read_config
 from clearprop.training.storage.model_file import load_model, load_preprocessor
 from clearprop.training.weights import ClassWeight, Weighting, of_config
 from clearprop.training.without_targets import reported_loss

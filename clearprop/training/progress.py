@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from rich.console import Console
@@ -44,17 +45,26 @@ class Reporter:
         self._task = "classification"
         self._error = "error"
         self._steps = 0
+        self._is_gone = False
 
     def __enter__(self) -> Reporter:
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            with contextlib.suppress(OSError):
+                self._bar.stop()
             self._bar = None
 
     def __call__(self, event: Event) -> None:
-        """Show one event."""
+        """Show one event; training goes on where it cannot be shown, as on a full disk."""
+        if not self._is_gone:
+            try:
+                self._show(event)
+            except OSError:
+                self._is_gone = True
+
+    def _show(self, event: Event) -> None:
         match event:
             case RunStarted():
                 self._start(event)

@@ -8,8 +8,9 @@ from __future__ import annotations
 import csv
 import io
 import math
+import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
@@ -25,18 +26,20 @@ from clearprop.elsewhere import unknown_attribute
 from clearprop.errors import ConfigurationError
 from clearprop.nn.recording import LossLike
 from clearprop.training.evaluation import Evaluation
-from clearprop.training.events import EpochDone, Event, NonFinite, Stopped
+from clearprop.training.events import (
+    EpochDone,
+    EpochsDone,
+    Logged,
+    NonFinite,
+    Stopped,
+    metrics_of,
+)
 from clearprop.training.learning import Learning
 from clearprop.training.metrics import Metrics
 from clearprop.training.predictor import Predictor, predictor_of
 from clearprop.training.recording.recordings import Recordings, read_recordings
-from clearprop.training.run_folder import (
-    RECORDINGS,
-    first_step,
-    read_config,
-    read_events,
-    read_losses,
-)
+from clearprop.training.run_config import first_step, read_config
+from clearprop.training.run_folder import LOSSES, RECORDINGS, read_events, read_losses
 from clearprop.training.weights import ClassWeight
 
 
@@ -67,27 +70,37 @@ class History:
     metrics: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, events: Iterable[Event]) -> History:
+    def of(cls, events: Iterable[Logged]) -> History:
         """Return the history that events describe.
 
         >>> point = EpochDone(1, 10, 0.7, 0.25, None, None, 0.1, 2.0, 50.0)
         >>> History.of([point]).training_error
         array([0.25])
         """
-        points = [event for event in events if isinstance(event, EpochDone)]
-
-        def column(name: str) -> NDArray[Any]:
-            values = [getattr(point, name) for point in points]
-            kind = np.int64 if name in ("epoch", "step") else np.float64
-            return np.array([math.nan if v is None else v for v in values], kind)
-
-        names = list(dict.fromkeys(name for point in points for name in point.metrics))
-        metrics = {
-            name: np.array([point.metrics.get(name, math.nan) for point in points], np.float64)
-            for name in names
-        }
-        columns = {one.name: column(one.name) for one in fields(cls) if one.name != "metrics"}
-        return cls(**columns, metrics=metrics)
+        names = [one.name for one in fields(cls) if one.name != "metrics"]
+        columns: dict[str, list[Any]] = {name: [] for name in names}
+        metrics: dict[str, list[float]] = {}
+        for event in events:
+            if isinstance(event, EpochDone):
+                known: Mapping[str, Sequence[float]] = {k: [x] for k, x in event.metrics.items()}
+                for name in names:
+                    columns[name].append(getattr(event, name))
+            elif isinstance(event, EpochsDone):
+                known = metrics_of(event)
+                for name in names:
+                    columns[name] += event.columns[name]
+            else:
+                continue
+            count = len(columns["epoch"])
+            for name in {**metrics, **known}:
+                column = metrics.setdefault(name, [])
+                before = count - (len(known[name]) if name in known else 0)
+                column += [math.nan] * (before - len(column))
+                column += known.get(name, ())
+        return cls(
+            **{name: _column(name, values) for name, values in columns.items()},
+            metrics={name: _column(name, values) for name, values in metrics.items()},
+        )
 
     def __len__(self) -> int:
         return len(self.epoch)
@@ -111,6 +124,13 @@ class History:
         for row in zip(*(column.tolist() for column in columns.values()), strict=True):
             writer.writerow("" if isinstance(x, float) and math.isnan(x) else x for x in row)
         return text.getvalue()
+
+
+def _column(name: str, values: Sequence[Any]) -> NDArray[Any]:
+    if name in ("epoch", "step"):
+        return np.array(values, np.int64)
+    # None becomes NaN.
+    return np.array(values, np.float64)
 
 
 class Machine(Protocol):
@@ -322,14 +342,14 @@ class RunRecord:
 
     Attributes:
         config: what the run was asked for when it began.
-        events: what happened.
+        events: what happened; epochs that took a moment only are together in an `EpochsDone`.
         history: the three curves.
         losses: mean loss of every step's batch, float32 (steps,).
         recordings: what was recorded from inside; None where nothing was.
     """
 
     config: Mapping[str, Any]
-    events: list[Event]
+    events: list[Logged]
     history: History
     losses: NDArray[np.float32]
     recordings: Recordings | None = None
@@ -347,12 +367,18 @@ def read_run(folder: Path | str) -> RunRecord:
         RunError: there is no run in the folder.
     """
     path = Path(folder)
-    events = read_events(path)
+    config, events, losses = read_config(path), read_events(path), read_losses(path)
+    made = max((event.step for event in events), default=0) - first_step(config)
+    if len(losses) < made:
+        warnings.warn(
+            f"{path / LOSSES}: the losses of the last {made - len(losses):,} steps are missing",
+            stacklevel=2,
+        )
     return RunRecord(
-        read_config(path),
+        config,
         events,
         History.of(events),
-        read_losses(path),
+        losses,
         read_recordings(path / RECORDINGS),
     )
 

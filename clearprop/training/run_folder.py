@@ -1,10 +1,11 @@
 """The folder of a run: what was asked, what happened, and what came of it.
 
 config.json          what the run was asked to do, and on what machine
-events.jsonl         one event a line, appended while the run goes (`events`)
+events.jsonl         one event a line, or some short epochs, appended while the run goes (`events`)
 losses.f32           the mean loss of every step's batch, raw little-endian float32; of a fork
                      from the step on at which it left its parent
 recordings/          what was recorded from inside: index.json says what a row of rows.bin holds
+*.crc32              the checksums of a file that grows (`storage.summed`)
 frozen.safetensors   the parameters that are not trained, where some are not
 snapshots/           the whole state at the steps that were asked for
 checkpoints/         the whole state at a few steps, to resume from
@@ -15,29 +16,38 @@ lock                 locked while somebody writes, and says who
 
 from __future__ import annotations
 
-import json
-import os
 import shlex
+import time
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.errors import Fix, RunError, Spelled
-from clearprop.files import append, sync_folder, write_atomically, write_errors
-from clearprop.training.events import Event, as_it_went, read_lines, to_line
+from clearprop.files import (
+    check_all_own,
+    read_errors,
+    sweep,
+    sync_folder,
+    write_atomically,
+    write_errors,
+    write_record,
+)
+from clearprop.training.events import EpochDone, Event, Logged, as_it_went, read_lines, to_lines
 from clearprop.training.recording.recordings import Layout, RowFile
+from clearprop.training.run_config import CONFIG, read_config
 from clearprop.training.storage.checkpoint import Checkpoints
 from clearprop.training.storage.lock import Lock
+from clearprop.training.storage.summed import Parts, SummedFile, check_parts
 
-CONFIG, EVENTS, LOSSES = "config.json", "events.jsonl", "losses.f32"
+EVENTS, LOSSES = "events.jsonl", "losses.f32"
 CURVES, MODEL, CHECKPOINTS, LOCK = "curves.csv", "model.safetensors", "checkpoints", "lock"
 RECORDINGS, SNAPSHOTS, FROZEN = "recordings", "snapshots", "frozen.safetensors"
 
-FORMAT = 2
-"""Of a run folder. Format 1 had other names in its configuration and its checkpoints."""
+SHORT = 0.2
+"""Short epochs are appended together: so many seconds are at least between two writes."""
 
 
 class RunFolder:
@@ -47,11 +57,12 @@ class RunFolder:
         self.path = path
         self.checkpoints = Checkpoints(path / CHECKPOINTS, keep)
         self._lock = lock
-        with write_errors(path):
-            _end_torn_line(path / EVENTS)
-            self._events = (path / EVENTS).open("ab", buffering=0)
-            self._losses = (path / LOSSES).open("ab", buffering=0)
+        self._events = SummedFile(path / EVENTS)
+        self._losses = SummedFile(path / LOSSES)
         self._rows: RowFile | None = None
+        self._short: list[Event] = []
+        self._short_losses: list[bytes] = []
+        self._written = 0.0
 
     @classmethod
     def create(cls, path: Path, config: Mapping[str, object], keep: int = 2) -> RunFolder:
@@ -66,7 +77,7 @@ class RunFolder:
         lock = Lock(path / LOCK)
         try:
             check_empty(path)
-            write_atomically(path / CONFIG, json.dumps(dict(config), indent=2) + "\n")
+            write_record(path / CONFIG, config)
             return cls(path, lock, keep)
         except BaseException:
             lock.release()
@@ -80,9 +91,12 @@ class RunFolder:
             RunError: there is no run, or a living process is working in it.
         """
         read_config(path)
+        check_all_own(path)
         lock = Lock(path / LOCK)
         try:
-            _sweep(path)
+            sweep(path)
+            read_events(path)  # what is damaged is said before the run goes on
+            read_losses(path)
             return cls(path, lock, keep)
         except BaseException:
             lock.release()
@@ -91,18 +105,44 @@ class RunFolder:
     def log(self, event: Event) -> None:
         """Append an event; it survives the end of this process from here on.
 
+        The epochs of a moment are appended together: many events of many short epochs would take
+        longer than the epochs.
+
         Raises:
-            RunError: the disk is full.
+            RunError: the disk is full, or the folder was removed or renamed.
         """
-        append(self._events, (to_line(event) + "\n").encode(), self.path / EVENTS)
+        self._short.append(event)
+        if not isinstance(event, EpochDone):
+            self.flush()
+        else:
+            self._flush_in_time()
 
     def log_losses(self, losses: NDArray[np.float32]) -> None:
-        """Append the losses of some steps.
+        """Append the losses of some steps, as `log` appends an event.
 
         Raises:
-            RunError: the disk is full.
+            RunError: the disk is full, or the folder was removed or renamed.
         """
-        append(self._losses, losses.astype("<f4").tobytes(), self.path / LOSSES)
+        self._short_losses.append(losses.astype("<f4").tobytes())
+        self._flush_in_time()
+
+    def _flush_in_time(self) -> None:
+        if time.monotonic() - self._written > SHORT:
+            self.flush()
+
+    def flush(self) -> None:
+        """Append what is to be appended, now.
+
+        Raises:
+            RunError: the disk is full, or the folder was removed or renamed.
+        """
+        self._lock.check_in_place()
+        losses, lines = b"".join(self._short_losses), to_lines(self._short)
+        self._short_losses.clear()
+        self._short.clear()
+        self._losses.append(losses)
+        self._events.append(lines.encode())
+        self._written = time.monotonic()
 
     def rewind_losses(self, steps: int) -> None:
         """Delete the losses of all later steps: a resumed run takes these steps again.
@@ -110,16 +150,16 @@ class RunFolder:
         Raises:
             RunError: there are fewer losses than steps, so that the file is damaged.
         """
-        with write_errors(self.path / LOSSES):
-            size = (self.path / LOSSES).stat().st_size
-            if size < 4 * steps:
-                raise RunError(
-                    "the losses of some steps are missing",
-                    where=str(self.path / LOSSES),
-                    given=f"{size // 4} losses",
-                    expected=f"at least the {steps} that the checkpoint has seen",
-                )
-            self._losses.truncate(4 * steps)
+        size = self._losses.size
+        if size < 4 * steps:
+            raise RunError(
+                "the losses of some steps are missing",
+                where=str(self.path / LOSSES),
+                given=f"{size // 4} losses",
+                expected=f"at least the {steps} that the checkpoint has seen",
+                fix="put the whole file back, or train again in a new folder",
+            )
+        self._losses.rewind(4 * steps)
 
     def rows(self, layout: Layout, kept: int) -> RowFile:
         """Return what takes the rows of the run's recordings; so many of those there are kept.
@@ -132,10 +172,11 @@ class RunFolder:
 
     def sync(self) -> None:
         """Force the logs to the disk, so that they outlive a crash of the machine too."""
+        self.flush()
+        for file in (self._events, self._losses, self._rows):
+            if file is not None:
+                file.sync()
         with write_errors(self.path):
-            rows = [self._rows.file] if self._rows is not None else []
-            for file in (self._events, self._losses, *rows):
-                os.fsync(file.fileno())
             sync_folder(self.path)
 
     def write(self, name: str, content: str) -> None:
@@ -147,84 +188,76 @@ class RunFolder:
         write_atomically(self.path / name, content)
 
     def close(self) -> None:
-        """Close the files and release the lock."""
-        self._events.close()
-        self._losses.close()
-        if self._rows is not None:
-            self._rows.file.close()
-        self._lock.release()
+        """Append what is to be appended, close the files and release the lock.
+
+        Raises:
+            RunError: the disk is full, or the folder was removed or renamed.
+        """
+        try:
+            self.flush()
+        finally:
+            for file in (self._events, self._losses, self._rows):
+                if file is not None:
+                    file.close()
+            self._lock.release()
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """Return what the run in a folder was asked to do.
-
-    Raises:
-        RunError: there is no run, or it was cut off before it began.
-    """
-    if not path.is_dir():
-        raise RunError("there is no such run folder", where=str(path))
-    file = path / CONFIG
-    if not file.is_file():
-        raise RunError(
-            "this folder has no config.json, so no run began in it",
-            where=str(path),
-            fix="choose the folder of a run, or start a new run in a new folder",
-        )
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise RunError("the configuration is damaged", where=str(file), given=str(error)) from error
-    if not isinstance(config, dict):
-        raise RunError("the configuration is damaged", where=str(file), expected="an object")
-    if config.get("format", FORMAT) != FORMAT:
-        raise RunError(
-            "this run was written by another version of clearprop, which named its parts otherwise",
-            where=str(path),
-            given=f"format {config['format']!r}",
-            expected=f"format {FORMAT}",
-            fix="use that version for this run, or train it again with this one",
-        )
-    for name in ("settings", "optimizer", "data", "model", "plan", "notes", "machine"):
-        if not isinstance(config.get(name, {}), dict):
-            raise RunError(
-                "the configuration is damaged",
-                where=str(file),
-                given=f"{name} is {config[name]!r}"[:160],
-                expected=f"{name} to be an object",
-            )
-    return config
-
-
-def read_events(path: Path) -> list[Event]:
+def read_events(path: Path) -> list[Logged]:
     """Return what happened in a run, without steps that a resumption took back.
 
+    What does not agree with its checksum is left out, with a warning.
+
     Raises:
-        RunError: there is no run in the folder.
+        RunError: there is no run in the folder, or the file cannot be read.
     """
     read_config(path)
     file = path / EVENTS
     if not file.is_file():
         return []
-    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    parts = check_parts(file)
+    with read_errors(file, RunError):
+        content = file.read_bytes()[: parts.size]
+    told = [f"the line {_lines(content, first)}" for first, _ in parts.damaged]
+    _warn(file, parts, told, "what happened then is missing in curves and reports")
+    lines = parts.without(content).decode("utf-8", "replace").splitlines()
     return as_it_went(read_lines(lines))
 
 
-def first_step(config: Mapping[str, Any]) -> int:
-    """Return the step at which a run began: that of its parent at which it left it, or 0.
-
-    >>> first_step({"parent": {"step": 30}}), first_step({})
-    (30, 0)
-    """
-    return int((config.get("parent") or {}).get("step", 0))
-
-
 def read_losses(path: Path) -> NDArray[np.float32]:
-    """Return the mean loss of every step's batch, as far as they were written whole."""
+    """Return the mean loss of every step's batch, as far as they were written whole.
+
+    A loss that does not agree with its checksum is NaN, with a warning.
+
+    Raises:
+        RunError: the file cannot be read.
+    """
     file = path / LOSSES
     if not file.is_file():
         return np.zeros(0, np.float32)
-    data = file.read_bytes()
-    return np.frombuffer(data[: len(data) // 4 * 4], "<f4").astype(np.float32)
+    parts = check_parts(file)
+    with read_errors(file, RunError):
+        content = file.read_bytes()[: parts.size]
+    losses = np.frombuffer(content[: len(content) // 4 * 4], "<f4").astype(np.float32)
+    told = []
+    for first, end in parts.damaged:
+        losses[first // 4 : -(-end // 4)] = np.nan
+        told.append(f"the losses {first // 4 + 1:,} to {-(-end // 4):,}")
+    _warn(file, parts, told, "they are NaN here")
+    return losses
+
+
+def _lines(content: bytes, place: int) -> str:
+    return f"{content.count(bytes([10]), 0, place) + 1:,}"
+
+
+def _warn(file: Path, parts: Parts, damaged: list[str], instead: str) -> None:
+    """Warn of what does not agree with its checksum."""
+    more = f" and {len(damaged) - 3} other places" if len(damaged) > 3 else ""
+    found = [f"{', '.join(damaged[:3])}{more} damaged: {instead}"] if damaged else []
+    if parts.missing:
+        found.append(f"the last {parts.missing:,} bytes are missing: the file was cut off")
+    for text in found:
+        warnings.warn(f"{file}: {text}", stacklevel=3)
 
 
 def check_empty(path: Path) -> None:
@@ -248,19 +281,3 @@ def check_empty(path: Path) -> None:
             if is_run
             else "choose another folder",
         )
-
-
-def _sweep(path: Path) -> None:
-    """Delete the files that a killed process had not finished."""
-    with write_errors(path):
-        for file in (*path.glob(".*.tmp"), *(path / CHECKPOINTS).glob(".*.tmp")):
-            file.unlink(missing_ok=True)
-
-
-def _end_torn_line(path: Path) -> None:
-    if not path.is_file() or not path.stat().st_size:
-        return
-    with path.open("rb+") as file:
-        file.seek(-1, 2)
-        if file.read(1) != b"\n":
-            file.write(b"\n")

@@ -44,7 +44,7 @@ from clearprop.training.own_loss import output_shape, suited_to
 from clearprop.training.recording.observation import recordables
 from clearprop.training.recording.recorder import ARRAYS, Record, check_size
 from clearprop.training.recording.recordings import Layout
-from clearprop.training.run_folder import FORMAT, first_step
+from clearprop.training.run_config import FORMAT, first_step
 from clearprop.training.snapshots import Snapshots
 from clearprop.training.storage.checkpoint import check_architecture
 from clearprop.training.training_data import TrainingData

@@ -29,8 +29,8 @@ from clearprop.training.progress import Reporter
 from clearprop.training.recording.recorder import Recorder
 from clearprop.training.recording.recordings import Recordings, joined, read_recordings
 from clearprop.training.run import History, Run
+from clearprop.training.run_config import CONFIG, first_step, read_config
 from clearprop.training.run_folder import (
-    CONFIG,
     CURVES,
     FROZEN,
     MODEL,
@@ -38,8 +38,6 @@ from clearprop.training.run_folder import (
     SNAPSHOTS,
     RunFolder,
     check_empty,
-    first_step,
-    read_config,
     read_events,
     read_losses,
 )
@@ -317,7 +315,8 @@ def _writer(folder: RunFolder) -> Callable[[Event], None]:
     def write(event: Event) -> None:
         if isinstance(event, StepsDone):
             folder.log_losses(event.losses)
-        folder.log(event)
+        else:
+            folder.log(event)
 
     return write
 

@@ -210,6 +210,9 @@ def test_a_model_of_another_architecture(clearprop: Command, iris_run: str, tmp_
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     config["notes"]["recipe"]["values"]["hidden_sizes"] = [5]
     (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    assert is_clear(clearprop("resume", "run", "--no-report"), "checksum")
+    del config["checksum"]  # as the message says
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
     answer = clearprop("resume", "run", "--no-report")
     assert is_clear(answer, "architecture", "layers.0.weight")
 

@@ -14,7 +14,7 @@ from clearprop import data, nn
 from clearprop.recipes import prepare
 from clearprop.recipes.experiment import Experiment
 from clearprop.training import save
-from clearprop.training.run_folder import FORMAT
+from clearprop.training.run_config import FORMAT
 from tests.cli.conftest import Command, is_clear
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from clearprop.models import GPT, LeNet5
 from clearprop.training import Record, Run, Stopped, fit, read_run
 from clearprop.training.fit_config import FitConfig
 from clearprop.training.recording.recordings import joined
+from clearprop.training.storage.summed import SummedFile
 
 
 def perceptron() -> nn.Module:
@@ -260,8 +262,11 @@ def test_a_resumed_recording_is_one_that_was_never_cut_off(name: str, tmp_path: 
     with pytest.raises(KeyboardInterrupt):
         trained(name, folder=folder, on_event=stopped_at(7), **options)
     rows = folder / "recordings" / "rows.bin"
-    with rows.open("ab") as file:
-        file.write(b"torn")
+    size = rows.stat().st_size
+    torn = SummedFile(rows)
+    torn.append(b"a part that the kill cut off")
+    torn.close()
+    os.truncate(rows, size + 4)
     assert read_run(folder).recordings is not None
     trained(name, folder=folder, resume=True, **options)
     assert rows.read_bytes() == (tmp_path / "straight" / "recordings" / "rows.bin").read_bytes()

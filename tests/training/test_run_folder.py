@@ -9,15 +9,9 @@ import pytest
 
 from clearprop.errors import RunError
 from clearprop.training.events import Checkpointed, StepsDone
-from clearprop.training.run_folder import (
-    EVENTS,
-    FORMAT,
-    LOSSES,
-    RunFolder,
-    read_config,
-    read_events,
-    read_losses,
-)
+from clearprop.training.run_config import FORMAT, read_config
+from clearprop.training.run_folder import EVENTS, LOSSES, RunFolder, read_events, read_losses
+from clearprop.training.storage.summed import SummedFile
 
 CONFIG = {"format": FORMAT, "loss": "cross_entropy"}
 
@@ -69,15 +63,21 @@ def test_a_folder_in_use_is_locked(tmp_path: Path) -> None:
     RunFolder.reopen(folder.path).close()
 
 
+def tear(path: Path, part: bytes) -> None:
+    """Append a part as a process does that is killed before it has written all of it."""
+    file = SummedFile(path)
+    file.append(part + b"the rest")
+    file.close()
+    os.truncate(path, path.stat().st_size - len(b"the rest"))
+
+
 def test_logs_that_a_crash_cut_off_are_gone_on_with(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path / "a", CONFIG)
     folder.log(StepsDone(1, 1, 0.5, 0.1))
     folder.log_losses(np.array([0.5, 0.4, 0.3], np.float32))
     folder.close()
-    with (folder.path / EVENTS).open("a") as events:
-        events.write('{"event": "StepsDone", "st')
-    with (folder.path / LOSSES).open("ab") as losses:
-        losses.write(b"\x01\x02")
+    tear(folder.path / EVENTS, b'{"event": "StepsDone", "st')
+    tear(folder.path / LOSSES, b"\x01\x02")
     assert read_losses(folder.path).tolist() == np.array([0.5, 0.4, 0.3], np.float32).tolist()
     folder = RunFolder.reopen(folder.path)
     folder.rewind_losses(2)
@@ -122,11 +122,14 @@ def test_a_full_disk_is_named_and_what_was_logged_stays(
     folder.log(Checkpointed(1, "a"))
 
     class Full:
+        def truncate(self, size: int) -> None:
+            pass
+
         def write(self, data: bytes) -> int:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(folder, "_events", Full())
+        patch.setattr(folder._events, "_file", Full())
         with pytest.raises(RunError, match="the disk is full"):
             folder.log(Checkpointed(2, "b"))
     folder.close()

@@ -214,9 +214,9 @@ def test_without_snapshots_there_is_no_way_back(tmp_path: Path) -> None:
 
 
 def test_snapshots_larger_than_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from clearprop.training.storage import writing
+    from clearprop import memory
 
-    monkeypatch.setattr(writing, "free_memory", lambda: 60_000)
+    monkeypatch.setattr(memory, "free_memory", lambda: 60_000)
     with pytest.raises(ConfigurationError, match=r"17 snapshots would take .* of memory") as caught:
         trained(snapshots=1)
     assert caught.value.fix is not None

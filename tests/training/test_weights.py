@@ -124,7 +124,7 @@ def test_class_weights_of_places_change_the_training() -> None:
 def test_the_run_stores_its_weights_and_goes_on_only_with_the_same(tmp_path: Path) -> None:
     options = {"class_weight": "balanced", "folder": tmp_path / "run"}
     run = _fit(**options)
-    noted = training.run_folder.read_config(tmp_path / "run")["weights"]
+    noted = training.run_config.read_config(tmp_path / "run")["weights"]
     assert noted["class_weight"] == list(class_weights("balanced", Y, 2))
     assert run.config["weights"] == noted
     again = _fit(**options, epochs=6, resume=True)

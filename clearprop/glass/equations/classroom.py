@@ -102,9 +102,9 @@ class ClassMarks:
         Raises:
             RunError: the file cannot be written.
         """
-        from clearprop.files import write_atomically
+        from clearprop.files import write_output
 
-        write_atomically(Path(path), self.csv)
+        write_output(Path(path), self.csv)
         return Path(path)
 
     def __str__(self) -> str:
@@ -184,7 +184,7 @@ def write_class(
         ConfigurationError: the exercise is unknown, or the folder is not empty.
         DataError: a name occurs twice, or there is none.
     """
-    from clearprop.files import write_atomically, write_errors
+    from clearprop.files import write_errors, write_record
 
     place, names = Path(folder), list(students)
     if not names:
@@ -210,7 +210,7 @@ def write_class(
         owned.write(place / KEYS / f"{stem}.md")
         rows.append({"student": student, "sheet": code, "file": f"{stem}.md"})
     about = {"exercise": name, "seed": seed, "digits": digits, "students": rows}
-    write_atomically(place / CLASS, json.dumps(about, indent=1, ensure_ascii=False) + "\n")
+    write_record(place / CLASS, about, indent=1)
     return sheets
 
 

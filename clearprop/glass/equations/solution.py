@@ -86,9 +86,9 @@ class WorkedSolution:
                 given=place.name,
                 expected=f"a name that ends in {', '.join(forms)}",
             )
-        from clearprop.files import write_atomically
+        from clearprop.files import write_output
 
-        write_atomically(place, forms[place.suffix])
+        write_output(place, forms[place.suffix])
         return place
 
     def __str__(self) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from clearprop import nn
 from clearprop.data.frames import is_frame
 from clearprop.errors import ConfigurationError, ShapeError, kind_of
-from clearprop.files import write_atomically
+from clearprop.files import write_output
 from clearprop.glass.equations import Equations, equations
 from clearprop.glass.explain.page import notebook, page
 from clearprop.glass.explain.why import Why, why
@@ -242,7 +242,7 @@ class Glass(Nodes):
         text = page(self, title, opened)
         if path is None:
             return text
-        write_atomically(Path(path), text)
+        write_output(Path(path), text)
         return Path(path)
 
     def _repr_html_(self) -> str:

@@ -5,8 +5,8 @@ Shape letters: R recorded steps, S series, P parameters.
 
 from __future__ import annotations
 
-import json
 import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.errors import RunError, unknown_name
-from clearprop.files import append, write_atomically, write_errors
+from clearprop.files import content_errors, read_errors, read_record, write_errors, write_record
 from clearprop.training.recording.observation import PARAMETER, STATISTICS, Recordable
+from clearprop.training.storage.summed import SummedFile, check_parts
 
 INDEX, ROWS = "index.json", "rows.bin"
 
@@ -230,9 +231,9 @@ class RowFile:
         self._path = folder / ROWS
         with write_errors(folder):
             folder.mkdir(exist_ok=True)
-            write_atomically(folder / INDEX, json.dumps(layout.as_dict()) + "\n")
-            self.file = self._path.open("ab", buffering=0)
-            self._rewind(layout.row.itemsize, rows)
+        write_record(folder / INDEX, layout.as_dict(), indent=None)
+        self._file = SummedFile(self._path)
+        self._rewind(layout.row.itemsize, rows)
 
     def add(self, row: NDArray[np.void]) -> None:
         """Append a row; it is in the file even if this process ends now.
@@ -240,42 +241,66 @@ class RowFile:
         Raises:
             RunError: the disk is full.
         """
-        append(self.file, row.tobytes(), self._path)
+        self._file.append(row.tobytes())
+
+    def sync(self) -> None:
+        """Force the rows to the disk."""
+        self._file.sync()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
     def _rewind(self, size: int, rows: int) -> None:
-        there = self._path.stat().st_size
+        there = self._file.size
         if there < size * rows:
-            self.file.close()
+            self._file.close()
             raise RunError(
                 "the recordings of some steps are missing",
                 where=str(self._path),
                 given=f"{there // size} recorded steps",
                 expected=f"at least the {rows} before the checkpoint",
             )
-        self.file.truncate(size * rows)
+        self._file.rewind(size * rows)
 
 
 def read_recordings(folder: Path) -> Recordings | None:
     """Return the recordings in a folder; None where there are none.
 
-    Rows are read from the disk when they are used; a row that a crash cut off is left out.
+    Rows are read from the disk when they are used; a row that a crash cut off is left out, and so
+    is one that does not agree with its checksum, with a warning.
 
     Raises:
-        RunError: the index is damaged.
+        RunError: the index is damaged, or the rows cannot be read.
     """
     index, file = folder / INDEX, folder / ROWS
     if not index.is_file() or not file.is_file():
         return None
-    try:
-        layout = Layout.of(json.loads(index.read_text(encoding="utf-8")))
-    except ValueError as error:
-        raise RunError(
-            "the index of the recordings is damaged", where=str(index), given=str(error)[:160]
-        ) from error
-    whole = file.stat().st_size // layout.row.itemsize
+    problem = "the index of the recordings is damaged"
+    record = read_record(index, RunError, problem)
+    with content_errors(index, RunError, problem):
+        layout = Layout.of(record)
+        size = layout.row.itemsize
+    parts = check_parts(file)
+    whole = parts.size // size
     if not whole:
         return Recordings(layout, np.zeros(0, layout.row))
-    return Recordings(layout, np.memmap(file, layout.row, "r", shape=(whole,)))
+    with read_errors(file, RunError):
+        rows: NDArray[np.void] = np.memmap(file, layout.row, "r", shape=(whole,))
+    if parts.missing:
+        warnings.warn(
+            f"{file}: the last {-(-parts.missing // size)} recorded steps are missing: the file "
+            "was cut off",
+            stacklevel=2,
+        )
+    if parts.damaged:
+        damaged = np.array([parts.is_damaged(i * size, (i + 1) * size) for i in range(whole)])
+        warnings.warn(
+            f"{file}: {damaged.sum():,} of {whole:,} recorded steps are damaged and left out",
+            stacklevel=2,
+        )
+        rows = rows[~damaged]
+    return Recordings(layout, rows)
 
 
 def joined(layout: Layout, rows: Sequence[NDArray[np.void]]) -> Recordings:

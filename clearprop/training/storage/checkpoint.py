@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
+import warnings
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -20,13 +20,23 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from clearprop import tree
 from clearprop.errors import CheckpointError
-from clearprop.files import write_atomically, write_errors
+from clearprop.files import (
+    CHECKSUM,
+    agrees,
+    content_errors,
+    read_errors,
+    with_checksum,
+    write_atomically,
+    write_errors,
+)
 from clearprop.training.callback import Position
 
 Tree = TypeVar("Tree")
 
 _NAME = re.compile(r"step-(\d{12})\.safetensors")
 _HEADER = "clearprop"
+"""The key of the metadata of a file under which what is known of its arrays stands."""
+
 _DTYPES: dict[str, Any] = {
     "F64": np.float64,
     "F32": np.float32,
@@ -53,48 +63,62 @@ def save_arrays(path: Path, arrays: Mapping[str, ArrayLike], record: Mapping[str
     plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     # ascontiguousarray gives numbers without axes one.
     plain = {name: array.reshape(np.shape(arrays[name])) for name, array in plain.items()}
-    header = {
-        "record": dict(record),
-        "crc32": {name: _checksum(array) for name, array in plain.items()},
-    }
-    content = safetensors.numpy.save(plain, {_HEADER: json.dumps(header)})
-    write_atomically(path, content)
+    arrays_known = {name: _described(array) for name, array in plain.items()}
+    header = with_checksum({"record": dict(record), "arrays": arrays_known})
+    write_atomically(path, safetensors.numpy.save(plain, {_HEADER: json.dumps(header)}))
 
 
-def load_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, object]]:
-    """Return the arrays of a file, and its record (empty where another program wrote the file).
+def load_arrays(
+    path: Path, *, foreign: bool = False
+) -> tuple[dict[str, NDArray[Any]], dict[str, object]]:
+    """Return the arrays of a file, and its record.
+
+    Args:
+        path: of the file.
+        foreign: whether another program may have written it; it has an empty record then.
 
     Raises:
         CheckpointError: there is no such file, or it is cut off or damaged.
     """
-    if not path.is_file():
-        raise CheckpointError("there is no such file", where=str(path))
-    with write_errors(path):
+    with read_errors(path, CheckpointError):
         content = path.read_bytes()
-    try:
+    problem, fix = "the file is cut off or damaged", "copy the file again, from where it is whole"
+    with content_errors(path, CheckpointError, problem, fix):
         tensors = safetensors.deserialize(content)  # type: ignore[no-untyped-call,unused-ignore]  # of old releases
-        size = int.from_bytes(content[:8], "little")
-        header = json.loads(content[8 : 8 + size]).get("__metadata__", {}).get(_HEADER)
-        known = json.loads(header) if header is not None else {"record": {}, "crc32": {}}
         arrays = {
             name: np.frombuffer(tensor["data"], _DTYPES[tensor["dtype"]]).reshape(tensor["shape"])
             for name, tensor in tensors
         }
-        for name, expected in known["crc32"].items():
-            if _checksum(arrays[name]) != expected:
-                raise ValueError(f"the checksum of {name} does not agree")
-    except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            "the file is cut off or damaged",
-            where=str(path),
-            given=str(error),
-            fix="take an earlier checkpoint, or copy the file again",
-        ) from error
-    return arrays, known["record"]
+        size = int.from_bytes(content[:8], "little")
+        metadata = json.loads(content[8 : 8 + size]).get("__metadata__", {})
+        if foreign and not any(CHECKSUM in text for text in metadata.values()):
+            return arrays, {}
+        return arrays, _checked_record(metadata, arrays)
 
 
-def _checksum(array: NDArray[Any]) -> int:
-    return zlib.crc32(array.reshape(-1).view(np.uint8).data)
+def _checked_record(metadata: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]) -> Any:
+    """Return the record of a file whose metadata and arrays agree with their checksums.
+
+    Raises:
+        ValueError: they do not, or there are none.
+    """
+    header = metadata.get(_HEADER)
+    if header is None:
+        raise ValueError("it has no record, so clearprop did not write it")
+    known = json.loads(header)
+    if CHECKSUM not in known:
+        raise ValueError("it has no checksums, so an earlier version of clearprop wrote it")
+    if not agrees(known):
+        raise ValueError("the checksum of its record does not agree")
+    for name in {**known["arrays"], **arrays}:
+        if name not in arrays or known["arrays"].get(name) != _described(arrays[name]):
+            raise ValueError(f"the checksum of {name} does not agree")
+    return known["record"]
+
+
+def _described(array: NDArray[Any]) -> list[object]:
+    crc32 = zlib.crc32(array.reshape(-1).view(np.uint8).data)
+    return [str(array.dtype), list(array.shape), f"{crc32:08x}"]
 
 
 class SavedState(NamedTuple):
@@ -146,7 +170,16 @@ class StateFolder:
             CheckpointError: there is none, or its file is damaged.
         """
         file = self._file(step)
-        return SavedState(*load_arrays(file), file.name)
+        saved = SavedState(*load_arrays(file), file.name)
+        position = Position.of(saved.record, str(file))
+        if position.step != step:
+            raise CheckpointError(
+                "the file is of another step than its name says",
+                where=str(file),
+                given=f"step {position.step}",
+                fix="give it its name back",
+            )
+        return saved
 
     def remove(self, steps: Iterable[int]) -> None:
         """Delete the states of some steps."""
@@ -182,20 +215,29 @@ class Checkpoints(StateFolder):
     def latest(self) -> SavedState | None:
         """Return the latest checkpoint that is whole, or None where there is none.
 
-        A damaged one is passed over, and the one before it is returned.
+        A damaged one is passed over with a warning, and the one before it is returned.
 
         Raises:
             CheckpointError: there are checkpoints, and none of them is whole.
         """
+        damaged: list[CheckpointError] = []
         for step in reversed(self.steps):
-            with contextlib.suppress(CheckpointError):
-                if "step" in (saved := self.load(step)).record:
-                    return saved
-        if self.steps:
+            try:
+                saved = self.load(step)
+            except CheckpointError as error:
+                damaged.append(error)
+                continue
+            for one in damaged:
+                warnings.warn(
+                    f"{one.where}: {one.problem} ({one.given}); {saved.file} is used instead",
+                    stacklevel=2,
+                )
+            return saved
+        if damaged:
             raise CheckpointError(
                 "none of the checkpoints is whole, so the run cannot go on",
                 where=str(self.path),
-                given=", ".join(self._file(step).name for step in self.steps[-3:]),
+                given="; ".join(f"{e.where}: {e.problem} ({e.given})" for e in damaged[:3]),
                 fix="put a whole one back, or begin a new run in another folder",
             )
         return None

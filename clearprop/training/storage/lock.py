@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shlex
 import socket
 import sys
 import time
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from clearprop.errors import RunError
-from clearprop.files import write_errors
+from clearprop.files import open_own, write_errors
 
 if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
+
+_WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
+"""What file systems answer that have no locks, such as some that a network has."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +54,10 @@ class Lock:
         self.path = path
         with write_errors(path):
             # A bare descriptor: a file object would give the lock up when nobody refers to it.
-            self._file: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        if not _lock(self._file):
+            self._file: int | None = open_own(path, os.O_RDWR)
+        with write_errors(path):
+            is_own = _lock(self._file, path)
+        if not is_own:
             os.close(self._file)
             raise RunError(
                 "another process is working in this run folder",
@@ -62,6 +70,28 @@ class Lock:
             os.ftruncate(self._file, 0)
             os.write(self._file, json.dumps(asdict(own)).encode())
 
+    def check_in_place(self) -> None:
+        """Check that the locked file still has its name, so that the folder is where it was.
+
+        Raises:
+            RunError: the folder was removed or renamed.
+        """
+        if self._file is None or sys.platform == "win32":  # there an open file keeps its name
+            return
+        own = os.fstat(self._file)
+        try:
+            found: os.stat_result | None = self.path.stat()
+        except OSError:
+            found = None
+        if found is None or (found.st_dev, found.st_ino) != (own.st_dev, own.st_ino):
+            folder = self.path.parent
+            raise RunError(
+                "the run folder was removed or renamed while the run went on, so the run has ended",
+                where=str(folder),
+                fix="if it was renamed, give it its name back, and go on with the run: "
+                f"clearprop resume {shlex.quote(str(folder))}",
+            )
+
     def release(self) -> None:
         """Release the lock, so that another process can work in the folder."""
         if self._file is not None:
@@ -73,7 +103,7 @@ def read_holder(path: Path) -> Holder | None:
     """Return who holds a lock, or held it last; None where the file does not say."""
     try:
         return Holder(**json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
 
 
@@ -88,7 +118,7 @@ if sys.platform == "win32":
     # Windows keeps others from reading what is locked, so a byte far behind the text is.
     _FAR = 2**30
 
-    def _lock(file: int) -> bool:
+    def _lock(file: int, path: Path) -> bool:
         os.lseek(file, _FAR, os.SEEK_SET)
         try:
             msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
@@ -99,9 +129,17 @@ if sys.platform == "win32":
 
 else:
 
-    def _lock(file: int) -> bool:
+    def _lock(file: int, path: Path) -> bool:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
+        except OSError as error:
+            if error.errno not in _WITHOUT_LOCKS:
+                raise
+            warnings.warn(
+                f"{path.parent}: this file system has no locks ({error.strerror}), so a second "
+                "process would not be kept out of the run folder",
+                stacklevel=3,
+            )
         return True

@@ -14,6 +14,7 @@ from clearprop import (
 )
 from clearprop.data import Preprocessor
 from clearprop.errors import CheckpointError, ModelError
+from clearprop.files import content_errors
 from clearprop.nn import Module
 from clearprop.training.storage.checkpoint import check_architecture, load_arrays, save_arrays
 
@@ -63,7 +64,7 @@ def load_model(path: Path | str, like: Module | None = None) -> Module:
     (2, 3)
     """
     file = _file(path)
-    arrays, record = load_arrays(file)
+    arrays, record = load_arrays(file, foreign=True)
     if like is None:
         if record.get("structure") is None:
             raise CheckpointError(
@@ -72,8 +73,9 @@ def load_model(path: Path | str, like: Module | None = None) -> Module:
                 given=str(record.get("not_described")),
                 fix="load(path, like=model) with a model of the same architecture",
             )
-        like = nn.from_structure(record["structure"])
-        assert like is not None
+        with content_errors(file, CheckpointError, "the architecture in the file is damaged"):
+            like = nn.from_structure(record["structure"])
+            assert like is not None
     # No initial values are made: a file may claim an architecture that no memory could hold.
     expected = _arrays(like)
     check_architecture(
@@ -90,9 +92,10 @@ def load_preprocessor(path: Path | str) -> Preprocessor | None:
     Raises:
         CheckpointError: the file is missing or damaged.
     """
-    _, record = load_arrays(_file(path))
+    file = _file(path)
+    _, record = load_arrays(file, foreign=True)
     text = record.get("preprocessor")
-    return Preprocessor.from_json(str(text)) if text is not None else None
+    return Preprocessor.from_json(str(text), str(file)) if text is not None else None
 
 
 def _file(path: Path | str) -> Path:
