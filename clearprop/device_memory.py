@@ -89,8 +89,8 @@ def call_size(function: Callable[..., Any], *inputs: object, **static: object) -
         inputs: arrays, or shapes with the sharding of the arrays of the later call.
         static: arguments by name.
     """
-    lowered = function.lower(*inputs, **static)  # type: ignore[attr-defined]  # of jax.jit
-    found = lowered.compile().memory_analysis()
+    jitted: Any = function
+    found = jitted.lower(*inputs, **static).compile().memory_analysis()
     if found is None:
         return None
     outputs = found.output_size_in_bytes - found.alias_size_in_bytes
