@@ -30,7 +30,7 @@ from clearprop.memory import shown_size
 WHOLE = "the run"
 """What the check before the initial values is about."""
 
-STEPS = 6
+STEPS = 3
 """Training steps after which a case ends."""
 
 
@@ -57,9 +57,9 @@ CASES = {
     "resnet20": Case("resnet20", {"batch_size": 512}),
     "alexnet": Case("alexnet", {"batch_size": 16}),
     "char-gpt": Case("char-gpt", {"batch_size": 128}),
-    "char-lstm": Case("char-lstm", {"batch_size": 1024, "hidden_size": 512}),
-    "char-lstm, 2 devices": Case("char-lstm", {"batch_size": 1024, "hidden_size": 512}, 2),
-    "char-rnn": Case("char-rnn", {"batch_size": 2048, "hidden_size": 512}),
+    "char-lstm": Case("char-lstm", {"batch_size": 512, "hidden_size": 256}),
+    "char-lstm, 2 devices": Case("char-lstm", {"batch_size": 512, "hidden_size": 256}, 2),
+    "char-rnn": Case("char-rnn", {"batch_size": 1024, "hidden_size": 256}),
 }
 
 
