@@ -13,6 +13,9 @@ from typing import SupportsFloat
 
 from clearprop.errors import ConfigurationError, kind_of
 
+LARGEST_INT32 = 2**31 - 1
+"""What a compiled step can count: its whole numbers have 32 bits."""
+
 LONGEST = 80
 """A longer value is told by its kind: weights in the place of a rate would fill the screen."""
 
@@ -65,11 +68,16 @@ def count(value: object, name: str, least: int = 0) -> int:
     return int(_within(value, name, None, lambda x: x == int(x) and x >= least, expected))
 
 
-def whole(value: object, name: str, least: int = 1, where: str | None = None) -> int:
-    """Return an integer, one of NumPy's too, that is not below ``least``, or raise an error."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise _out_of_range(value, name, where, f"a whole number of {least} or above")
-    return int(value)
+def whole(
+    value: object, name: str, least: int = 1, where: str | None = None, most: int | None = None
+) -> int:
+    """Return an integer, one of NumPy's too, from ``least`` to ``most``, or raise an error."""
+    if not isinstance(value, bool) and isinstance(value, Integral):
+        result = int(value)
+        if result >= least and (most is None or result <= most):
+            return result
+    expected = f"{least} or above" if most is None else f"{least} to {most:,}"
+    raise _out_of_range(value, name, where, f"a whole number of {expected}")
 
 
 def _within(

@@ -23,8 +23,11 @@ DEVICES = "JAX_NUM_CPU_DEVICES"
 # Parameters of glibc's mallopt, from its malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
 LARGEST = 2**31 - 1
+USUAL_TRIM, USUAL_MAPS = 128 * 1024, 65536
+"""What glibc begins with."""
 
 _told = threading.Event()
+_keeps = threading.Event()
 
 
 def usable_cores() -> int:
@@ -89,9 +92,26 @@ def keep_memory() -> bool:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
+    _keeps.set()
     # All threads share one arena, because only the first arena can hold large blocks.
     pairs = ((M_ARENA_MAX, 1), (M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, LARGEST))
     return all(mallopt(parameter, value) == 1 for parameter, value in pairs)
+
+
+def return_memory() -> bool:
+    """Undo `keep_memory`, if it was called; return whether it was.
+
+    Memory that is kept is cut into pieces, and a large block fits into none of them: a process can
+    then take twice what it needs. Where that would be too much, speed has to wait.
+    """
+    if not _keeps.is_set():
+        return False
+    _keeps.clear()
+    library = ctypes.CDLL(None)
+    library.mallopt(M_MMAP_MAX, USUAL_MAPS)
+    library.mallopt(M_TRIM_THRESHOLD, USUAL_TRIM)
+    library.malloc_trim(0)
+    return True
 
 
 def tell_once(gain: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import functools
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -15,6 +17,9 @@ ROOT = Path("/")
 
 MOST_OF_FREE = 0.5
 """The fraction of the free memory or disk that a run may take."""
+
+SMALL = 2**20
+"""Bytes that fit anywhere: to ask for the free memory takes longer than to take them."""
 
 
 class ControlGroup(NamedTuple):
@@ -48,12 +53,64 @@ def free_memory(root: Path = ROOT) -> int | None:
     return min(sizes) if sizes else total_memory(root)
 
 
+def usable_memory(root: Path = ROOT) -> int | None:
+    """Return how many bytes this process can take before it is killed; None if it is unknown.
+
+    Beside the free memory these are the free swap space, and what the C library keeps of memory
+    that the process has freed.
+
+    >>> usable_memory() is None or usable_memory() >= 0
+    True
+    """
+    free = free_memory(root)
+    return None if free is None else free + _free_swap(root) + kept_by_malloc()
+
+
 def _available(root: Path) -> list[int]:
+    return _of_system(root, "MemAvailable")  # includes what the system can reclaim
+
+
+def _of_system(root: Path, name: str) -> list[int]:
+    """Return a size that the system tells, in bytes; an empty list where it does not."""
     with contextlib.suppress(OSError, ValueError):
         for line in (root / "proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):  # includes what the system can reclaim
+            if line.startswith(f"{name}:"):
                 return [int(line.split()[1]) * 1024]
     return []
+
+
+def _free_swap(root: Path) -> int:
+    """Return the free bytes of swap space; a group with a limit of its own may have none of it."""
+    if any(True for _ in groups(root)):
+        return 0
+    return sum(_of_system(root, "SwapFree"))
+
+
+class _MallocInfo(ctypes.Structure):
+    """What glibc tells of its memory: ``struct mallinfo2`` of its malloc.h."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    )
+
+
+@functools.cache
+def _malloc_info() -> Callable[[], _MallocInfo] | None:
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        found = ctypes.CDLL(None).mallinfo2
+        found.restype = _MallocInfo
+        return found
+    return None
+
+
+def kept_by_malloc() -> int:
+    """Return how many freed bytes the C library keeps for this process: see `cpu.keep_memory`."""
+    info = _malloc_info()
+    return 0 if info is None else int(info().fordblks)
 
 
 def groups(root: Path = ROOT) -> Iterator[ControlGroup]:
@@ -151,11 +208,58 @@ def refuse(
         if free is None:
             return
         limit = int(MOST_OF_FREE * free)
-    if size <= limit:
-        return
-    place = "memory" if folder is None else "disk"
-    raise ConfigurationError(
+    if size > limit:
+        place = "memory" if folder is None else "disk"
+        raise too_large(what, size, limit, place=place, given=given, fix=fix(limit))
+
+
+def make_room(what: str, size: int, *, where: str, given: str, fix: Callable[[int], str]) -> None:
+    """Raise where something takes more than the memory that this process can still take.
+
+    Args:
+        what: takes it.
+        size: in bytes; an estimate that may be too low, but not too high.
+        where: the place for the message.
+        given: what makes it so large.
+        fix: what would fit into so many bytes, in words.
+
+    Raises:
+        ConfigurationError: it does not fit.
+    """
+    limit = usable_memory() if size > SMALL else None
+    if limit is not None and size > limit:
+        raise too_large(what, size, limit, given=given, fix=fix(limit), where=where)
+
+
+def too_large(
+    what: str,
+    size: int,
+    limit: int,
+    *,
+    given: str,
+    fix: str,
+    place: str = "memory",
+    where: str | None = None,
+) -> ConfigurationError:
+    """Return the error about something that is larger than a limit.
+
+    Args:
+        what: is too large.
+        size: of it, in bytes.
+        limit: in bytes.
+        given: what makes it so large.
+        fix: what would fit.
+        place: "memory" or "disk".
+        where: the option or the part of a model that it belongs to.
+
+    >>> print(too_large("the run", 2 * 10**9, 10**9, given="800 units", fix="use 400", where="mlp"))
+    mlp: the run would take 2 GB, and 1 GB of memory can be taken
+      given:    800 units
+      fix:      use 400
+    """
+    return ConfigurationError(
         f"{what} would take {shown_size(size)}, and {shown_size(limit)} of {place} can be taken",
+        where=where,
         given=given,
-        fix=fix(limit),
+        fix=fix,
     )

@@ -116,6 +116,15 @@ def test_the_memory_of_a_call_is_kept_for_the_next() -> None:
     assert kept < PAGES / 20
 
 
+@pytest.mark.skipif(not cpu.keep_memory(), reason="the C library is not glibc's own")
+def test_memory_that_was_kept_is_returned_where_it_gets_scarce() -> None:
+    both = "clearprop.cpu.configure_cpu(); clearprop.cpu.return_memory()"
+    assert int(in_a_new_process(FAULTS.format(configure=both))) > PAGES / 2
+    code = "import clearprop.cpu as cpu; print(cpu.return_memory(), {}, cpu.return_memory())"
+    assert in_a_new_process(code.format("cpu.keep_memory()")) == "False True True"
+    assert in_a_new_process(code.format("0")) == "False 0 False"
+
+
 def test_an_allocator_that_the_user_has_set_up_is_left_alone() -> None:
     code = "import clearprop.cpu as cpu; print(cpu.keep_memory())"
     for name, value in (("MALLOC_ARENA_MAX", "4"), ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")):

@@ -34,7 +34,7 @@ from clearprop.recipes.configuration import assigned
 
 ROOT = Path(__file__).parents[1] / "clearprop"
 FLOORS = ("data", "training", "recipes", "cli", "models", "backend.py")
-RUN_OPTIONS = {"batch_size", "micro_batch_size", "epochs", "learning_rate", "seed"}
+RUN_OPTIONS = {"batch_size", "micro_batch_size", "epochs", "learning_rate", "seed", "optimizer"}
 FRACTIONS = {"dev", "test"}
 
 VALUES: dict[str, Any] = {
@@ -162,9 +162,15 @@ def test_an_option_of_the_data_can_be_pasted_on_both_sides(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("batch_size", 12), ("micro_batch_size", 4), ("seed", 0), ("learning_rate", 0.01)],
+    [
+        ("batch_size", 12),
+        ("micro_batch_size", 4),
+        ("seed", 0),
+        ("learning_rate", 0.01),
+        ("optimizer", "sgd"),
+    ],
 )
-def test_an_option_of_training_can_be_pasted_on_both_sides(name: str, value: float) -> None:
+def test_an_option_of_training_can_be_pasted_on_both_sides(name: str, value: object) -> None:
     fix = run_option(name, value)
     assert eval(f"dict({fix})") == {name: value}
     assert for_shell(fix) == f"--set {name}={value}"

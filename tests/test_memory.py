@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from clearprop.memory import ControlGroup, free_memory, groups, total_memory
+from clearprop import memory
+from clearprop.errors import ConfigurationError
+from clearprop.memory import ControlGroup, free_memory, groups, total_memory, usable_memory
 
 GB = 10**9
 
@@ -66,3 +70,43 @@ def test_a_group_that_is_over_its_limit_has_nothing_free(tmp_path: Path) -> None
 def test_a_system_that_tells_nothing(tmp_path: Path) -> None:
     assert list(groups(tmp_path)) == []
     assert free_memory(tmp_path) == total_memory(tmp_path)
+
+
+def test_swap_space_and_kept_memory_can_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "kept_by_malloc", lambda: 7)
+    root = system(tmp_path, "0::/\n", {}, available=2**30)
+    with (root / "proc/meminfo").open("a") as file:
+        file.write(f"SwapFree: {2**20} kB\n")
+    assert usable_memory(root) == 2**30 + 2**30 + 7
+
+
+def test_a_group_with_a_limit_counts_no_swap_space(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "kept_by_malloc", lambda: 0)
+    root = system(tmp_path, "0::/\n", {"memory.max": f"{GB}", "memory.current": "0"})
+    with (root / "proc/meminfo").open("a") as file:
+        file.write("SwapFree: 1024 kB\n")
+    assert usable_memory(root) == GB
+
+
+def test_what_is_larger_than_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "usable_memory", lambda: 2 * GB)
+    memory.make_room("it", 2 * GB, where="here", given="so much", fix=str)
+    with pytest.raises(ConfigurationError, match="here: it would take 2 GB, and 2 GB of memory"):
+        memory.make_room("it", 2 * GB + 1, where="here", given="so much", fix=str)
+
+
+@pytest.mark.skipif(memory.kept_by_malloc() == 0, reason="the C library is not glibc's own")
+def test_freed_memory_that_the_c_library_keeps_is_known() -> None:
+    code = (
+        "from clearprop import cpu, memory; import numpy as np; cpu.keep_memory();"
+        "before = memory.kept_by_malloc(); x = np.ones(10**8); y = np.ones(1000); del x;"
+        "print(memory.kept_by_malloc() - before > 7 * 10**8)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout == "True\n"

@@ -169,7 +169,7 @@ class DeepQLearning(Learning):
         for name in ("n_steps", "replay_batch", "target_every", "repeat", "evaluation_episodes"):
             bounds.whole(getattr(self, name), name, 1)
         for name in ("capacity", "warmup", "epsilon_steps", "epoch_steps"):
-            bounds.whole(getattr(self, name), name, 1)
+            bounds.whole(getattr(self, name), name, 1, most=bounds.LARGEST_INT32)
         for name in ("discount", "target_rate"):
             bounds.chance(getattr(self, name), name, where)
         if self.delta is not None:

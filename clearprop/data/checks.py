@@ -5,13 +5,13 @@ Shape letters: N examples, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop import bounds
+from clearprop import bounds, memory
 from clearprop.data.sources import Inputs, Named
 from clearprop.errors import ClearpropError, DataError, option
 
@@ -294,3 +294,25 @@ def checked_numbers(name: str, targets: NDArray[np.generic]) -> NDArray[np.float
     )
     columns = targets[:, None] if targets.ndim == 1 else targets
     return columns.astype(np.float32, copy=False)
+
+
+def check_windows(name: str, count: int, size: int, given: str, fix: Callable[[int], str]) -> None:
+    """Raise unless the windows of a text or a series fit into the memory.
+
+    Args:
+        name: of the data.
+        count: of the windows.
+        size: of one of them, in bytes.
+        given: the options that make them.
+        fix: the option that makes so many windows, or fewer.
+
+    Raises:
+        ConfigurationError: they do not fit.
+    """
+    memory.make_room(
+        "the windows",
+        count * size,
+        where=name,
+        given=f"{count:,} windows with {given}",
+        fix=lambda limit: fix(max(1, limit // size // 2)),  # the parts of the data are copies
+    )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from clearprop import memory
 from clearprop.data.columns import UNSEEN, Column
 from clearprop.data.readings import PLAIN, Reading
 from clearprop.errors import DataError, option
@@ -69,10 +70,19 @@ def features_of(column: FittedColumn) -> list[str]:
     return [f"{column.name}={category}" for category in column.categories]
 
 
+PIECES = 2
+"""Copies of the features in memory at once: those of each column, and all side by side."""
+
+
 def encode_columns(
     raw: NDArray[np.generic], columns: Sequence[FittedColumn]
 ) -> NDArray[np.float64]:
-    """Return rows with filled gaps, and with categories as 0/1 features, float (N, F)."""
+    """Return rows with filled gaps, and with categories as 0/1 features, float (N, F).
+
+    Raises:
+        ConfigurationError: so many features do not fit into the memory.
+    """
+    _check_room(len(raw), columns)
     parts: list[NDArray[np.float64]] = []
     for index, column in enumerate(columns):
         values = raw[:, index].astype(np.float64)
@@ -84,3 +94,17 @@ def encode_columns(
             one_hot = codes[:, None] == np.arange(len(column.categories))
             parts.append(np.where(codes[:, None] == UNSEEN, 0.0, one_hot.astype(np.float64)))
     return np.concatenate(parts, axis=1)
+
+
+def _check_room(rows: int, columns: Sequence[FittedColumn]) -> None:
+    """Raise unless the features of some rows fit into the memory."""
+    widths = {column.name: len(column.categories or "1") for column in columns}
+    width, widest = sum(widths.values()), max(widths, key=lambda name: widths[name], default="")
+    memory.make_room(
+        "the features of the table",
+        PIECES * 8 * rows * width,
+        where=widest,
+        given=f"{rows:,} rows with {width:,} features, {widths.get(widest, 0):,} of them from this "
+        "column",
+        fix=lambda limit: option("ignore", [widest]),
+    )

@@ -13,7 +13,7 @@ from typing import NamedTuple, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.data.checks import check_at_least_one
+from clearprop.data.checks import check_at_least_one, check_windows
 from clearprop.data.dataset import About, Dataset
 from clearprop.data.installed import data_file
 from clearprop.data.table_file import TableFile, read_table_file
@@ -177,6 +177,14 @@ def windows(
             expected=f"at least {window + horizon}: {window} to look at and {horizon} to predict",
             fix=option("window", len(values) - horizon) if len(values) > horizon else None,
         )
+    count = len(values) - window - horizon + 1
+    check_windows(
+        name,
+        count,
+        8 * (window + horizon),
+        f"{window:,} values to look at",
+        lambda fitting: option("window", max(1, window * fitting // count)),
+    )
     both = np.lib.stride_tricks.sliding_window_view(values, window + horizon)
     return Dataset(
         name,

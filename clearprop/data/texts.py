@@ -13,7 +13,7 @@ from typing import Unpack
 
 import numpy as np
 
-from clearprop.data.checks import check_at_least_one
+from clearprop.data.checks import check_at_least_one, check_windows
 from clearprop.data.dataset import About, Dataset
 from clearprop.data.paths import check_room
 from clearprop.data.preprocessor import INPUTS
@@ -111,6 +111,14 @@ def text_windows(
             expected=f"at least {sequence_length + 1}, because the last one is only predicted",
             fix=option("sequence_length", len(text) - 1) if len(text) > 1 else None,
         )
+    count = -(-(len(text) - sequence_length) // stride)
+    check_windows(
+        name,
+        count,
+        2 * 4 * sequence_length,
+        f"{sequence_length:,} characters, one at every {stride:,}",
+        lambda fitting: option("stride", -(-len(text) // fitting)),
+    )
     code_points = np.frombuffer(text.encode("utf-32-le"), "<u4")
     characters, tokens = np.unique(code_points, return_inverse=True)
     both = np.lib.stride_tricks.sliding_window_view(tokens.astype(np.int32), sequence_length + 1)[

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Mapping
 
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
-from clearprop import bounds
+from clearprop import bounds, device_memory
 from clearprop.errors import ShapeError, unknown_name
-from clearprop.nn.fields import Array
+from clearprop.nn.fields import Array, Parameter
 
 
 def positive_sizes(layer: str, **sizes: object) -> None:
@@ -93,3 +95,51 @@ def sequences(
             given=f"{mask.dtype} {tuple(mask.shape)}",
             expected=f"bool {tuple(x.shape[:2])}",
         )
+
+
+def room_for_values(
+    layer: str, parameters: Mapping[str, Array | Parameter], dtype: DTypeLike | None = None
+) -> None:
+    """Check that the initial values of all parameters without values fit into the memory.
+
+    Args:
+        layer: the class of the module, for the message.
+        parameters: of a module, by path.
+        dtype: of the values; None for that of each parameter.
+
+    Raises:
+        ConfigurationError: they do not fit.
+    """
+    new = {path: w for path, w in parameters.items() if isinstance(w, Parameter)}
+    entries = sum(w.size for w in new.values())
+    sizes = [w.size * jnp.dtype(w.dtype if dtype is None else dtype).itemsize for w in new.values()]
+    device_memory.make_room(
+        "the initial values",
+        sum(sizes),
+        where=layer,
+        given=lambda: f"{entries:,} parameters, most of them in {largest(new)}",
+        fix=lambda limit: (
+            "fewer units or layers: "
+            f"about {rounded(entries * limit // sum(sizes)):,} parameters fit"
+        ),
+    )
+
+
+def largest(arrays: Mapping[str, Array | Parameter]) -> str:
+    """Return the path and the shape of the largest of some arrays, for a message.
+
+    >>> largest({"weight": jnp.zeros((3, 2)), "bias": jnp.zeros(2)})
+    "'weight' (3, 2)"
+    """
+    path, one = max(arrays.items(), key=lambda item: math.prod(item[1].shape))
+    return f"{path!r} {tuple(one.shape)}"
+
+
+def rounded(count: int) -> int:
+    """Return a number rounded down to two digits.
+
+    >>> rounded(123_456), rounded(7)
+    (120000, 7)
+    """
+    unit = int(10 ** max(0, len(str(count)) - 2))
+    return count // unit * unit

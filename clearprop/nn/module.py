@@ -23,6 +23,7 @@ from clearprop.autodiff.tape import capturing, strip
 from clearprop.errors import ClearpropError, ModelError
 from clearprop.nn import misuse
 from clearprop.nn.call import Call, entered, under_way
+from clearprop.nn.checks import room_for_values
 from clearprop.nn.drawn_tree import drawn_tree
 from clearprop.nn.fields import (
     Array,
@@ -176,11 +177,14 @@ class Module(metaclass=_ModuleType):
         Raises:
             ModelError: a layer with parameters is at two places; it would become two layers. Or
                 the layer is made while a model is called: it would be new at each call.
+            ConfigurationError: the values do not fit into the memory.
         """
         key = jax.random.key(seed) if isinstance(seed, int) else seed
         if under_way() is not None:
             raise misuse.made_in_call(self)
         _check_places(self)
+        if not isinstance(key, jax.core.Tracer):  # else shapes are computed, and no values
+            room_for_values(type(self).__name__, parameters(self), dtype)
 
         def make(path: Any, leaf: Any) -> Any:
             if not isinstance(leaf, Parameter):

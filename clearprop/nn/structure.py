@@ -5,7 +5,8 @@ Only classes that are already loaded are looked up by name; a file can never cau
 
 from __future__ import annotations
 
-from typing import TypeAlias, cast
+import contextlib
+from typing import TypeAlias, TypeGuard, cast
 
 import jax.numpy as jnp
 
@@ -71,8 +72,9 @@ def _read(data: object, where: str) -> object:
             if name not in ops.OPERATIONS:
                 raise CheckpointError(f"unknown operation {name!r}", where=where)
             return ops.OPERATIONS[name]
-        case {"array": list(shape), "dtype": str(dtype)}:
-            return Parameter(tuple(int(size) for size in shape), zeros, jnp.dtype(dtype))
+        case {"array": list(shape), "dtype": str(dtype)} if _is_shape(shape):
+            with contextlib.suppress(TypeError):
+                return Parameter(tuple(shape), zeros, jnp.dtype(dtype))
         case {"tuple": list(children)}:
             return tuple(_read(c, f"{where}.{i}") for i, c in enumerate(children))
         case {"dict": dict(children)}:
@@ -80,6 +82,10 @@ def _read(data: object, where: str) -> object:
         case None | bool() | int() | float() | str():
             return data
     raise CheckpointError("the architecture is damaged", where=where, given=repr(data)[:80])
+
+
+def _is_shape(sizes: list[object]) -> TypeGuard[list[int]]:
+    return all(type(size) is int and size >= 0 for size in sizes)
 
 
 def _of_own_class(name: str) -> str:

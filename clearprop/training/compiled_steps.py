@@ -16,11 +16,12 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding
 from numpy.typing import NDArray
 
 from clearprop.backend import jit_convolutions, replicated, sharded
 from clearprop.data import Batch
+from clearprop.device_memory import CallSize, call_size
 from clearprop.training.algorithm import (
     Algorithm,
     Array,
@@ -90,7 +91,7 @@ class CompiledSteps:
         self.algorithm = algorithm
         self.plan = plan
         self.mesh = mesh
-        self.frozen = jax.device_put(dict(frozen), replicated(mesh))
+        self.hold(frozen)
         self.key = jax.device_put(key, replicated(mesh))
         self._spares: list[TrainState] = []
         # Outside a loop of steps the convolutions are those of XLA, and oneDNN can compute them.
@@ -108,10 +109,19 @@ class CompiledSteps:
             self._measure = jit(algorithm.measures)
         self._outputs = jit(self._trace_outputs, static_argnames=("size",))
 
+    def hold(self, frozen: Arrays) -> None:
+        """Take these parameters as those that are not trained."""
+        self.frozen: Arrays = self.put(dict(frozen))
+
     def put(self, tree: Tree) -> Tree:
         """Put arrays on every device of the mesh."""
-        placed: Tree = jax.device_put(tree, replicated(self.mesh))
+        placed: Tree = jax.device_put(tree, self.placement)
         return placed
+
+    @property
+    def placement(self) -> NamedSharding:
+        """Where `put` puts arrays."""
+        return replicated(self.mesh)
 
     @property
     def first_device(self) -> jax.Device:
@@ -139,19 +149,14 @@ class CompiledSteps:
         Returns:
             The state after them, and what each step measured, (``count``,) each.
         """
-        (data, order, start, size), single = portion, self.plan.unrolled
+        size, single = portion.size, self.plan.unrolled
         limit, repeats = (1, count) if single else (self.plan.steps_per_call, 1)
         measured = []
         for i in range(repeats):
             after, of_call = self._steps(
-                state,
-                self._take_spare(state),
-                self.frozen,
-                self.key,
-                data,
-                order,
-                np.int32(start + i * size),
-                np.int32(count // repeats),
+                *self._of_steps(
+                    state, self._take_spare(state), portion, i * size, count // repeats
+                ),
                 size=size,
                 limit=limit,
                 guarded=guarded,
@@ -185,16 +190,9 @@ class CompiledSteps:
             span: the steps to take of them.
             size: B.
         """
+        spare = self._take_spare(state)
         found: tuple[TrainState, Epochs] = self._epochs(
-            state,
-            self._take_spare(state),
-            self.frozen,
-            self.key,
-            data,
-            dev,
-            orders,
-            Span(np.int32(span.first), np.int32(span.last), np.int32(span.epochs), span.begun),
-            size=size,
+            *self._of_epochs(state, spare, data, dev, orders, span), size=size
         )
         return found
 
@@ -233,6 +231,57 @@ class CompiledSteps:
         numbers = [np.float32(x) for x in (metric, objective, watched) if x is not None]
         ended: tuple[TrainState, Array] = self._end(state, self._take_spare(state), *numbers)
         return ended
+
+    # --- what a call will take, given shapes in the place of arrays ------------------------------
+
+    def size_of_steps(self, state: TrainState, portion: Portion, count: int) -> CallSize | None:
+        """Return what `steps` takes; the arguments are its own."""
+        single = self.plan.unrolled
+        inputs = self._of_steps(state, state, portion, 0, 1 if single else count)
+        limit = 1 if single else self.plan.steps_per_call
+        return call_size(self._steps, *inputs, size=portion.size, limit=limit, guarded=False)
+
+    def size_of_epochs(
+        self,
+        state: TrainState,
+        data: Batch,
+        dev: Batch | None,
+        orders: Numeric,
+        span: Span,
+        size: int,
+    ) -> CallSize | None:
+        """Return what `epochs` takes; the arguments are its own."""
+        inputs = self._of_epochs(state, state, data, dev, orders, span)
+        return call_size(self._epochs, *inputs, size=size)
+
+    def size_of_evaluation(self, arrays: Arrays, data: Batch) -> CallSize | None:
+        """Return what one call of `evaluate` takes; the arguments are its own."""
+        size, chunks = self.evaluation_batch(len(data.targets))
+        together = 1 if self.plan.unrolled else chunks
+        inputs = (arrays, self.frozen, data, np.int32(0))
+        return call_size(self._evaluate, *inputs, size=size, chunks=together)
+
+    def _of_steps(
+        self, state: TrainState, spare: TrainState, portion: Portion, skipped: int, count: int
+    ) -> tuple[object, ...]:
+        """Return what the program of steps is given."""
+        data, order, start, _ = portion
+        begun = np.int32(start + skipped)
+        return state, spare, self.frozen, self.key, data, order, begun, np.int32(count)
+
+    def _of_epochs(
+        self,
+        state: TrainState,
+        spare: TrainState,
+        data: Batch,
+        dev: Batch | None,
+        orders: Numeric,
+        span: Span,
+    ) -> tuple[object, ...]:
+        """Return what the program of epochs is given."""
+        first, last, epochs = (np.int32(x) for x in span[:3])
+        span = Span(first, last, epochs, span.begun)
+        return state, spare, self.frozen, self.key, data, dev, orders, span
 
     def give_back(self, state: TrainState) -> None:
         """Let the next call reuse the memory of a state that is not needed any more."""

@@ -5,7 +5,9 @@ Shape letters: N examples, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import weakref
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -14,9 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop import nn
+from clearprop import device_memory, nn
 from clearprop.data import Batch, Dataset, Preprocessor
 from clearprop.data.sources import by_name, rows_of
+from clearprop.device_memory import call_size
 from clearprop.display import Shown
 from clearprop.errors import DataError, ModelError, ShapeError
 from clearprop.nn.recording import LossLike
@@ -250,12 +253,18 @@ def _outputs(model: nn.Module, kept: Any, model_inputs: ModelInputs) -> NDArray[
     if not by_name(kept):
         kept = kept if hasattr(kept, "dtype") else np.asarray(kept)
     n = _examples(kept)
-    size = min(n, EVALUATION_BATCH)
+
+    def prepared(start: int, size: int) -> object:
+        rows = np.minimum(np.arange(start, start + size), n - 1)
+        return model_inputs.inputs(jax.tree.map(jnp.asarray, rows_of(kept, rows)))
+
+    kind = str(
+        jax.tree.map(lambda x: (x.shape[1:], x.dtype), dict(kept) if by_name(kept) else kept)
+    )
+    size = _fitting(model, kind, functools.partial(prepared, 0), min(n, EVALUATION_BATCH))
     parts = []
     for start in range(0, n, max(size, 1)):
-        rows = np.minimum(np.arange(start, start + size), n - 1)
-        batch = jax.tree.map(jnp.asarray, rows_of(kept, rows))
-        outputs = _forward(model, model_inputs.inputs(batch))
+        outputs = _forward(model, prepared(start, size))
         check_one_array(model, outputs)
         parts.append(np.asarray(outputs))
     if not parts:
@@ -264,6 +273,43 @@ def _outputs(model: nn.Module, kept: Any, model_inputs: ModelInputs) -> NDArray[
         check_one_array(model, shape)
         return np.zeros(shape.shape, shape.dtype)
     return np.concatenate(parts)[:n]
+
+
+_fits: weakref.WeakKeyDictionary[nn.Module, dict[tuple[str, int], int]] = (
+    weakref.WeakKeyDictionary()
+)
+"""Of each model, how many examples of some kind it computes at once, for so many that there are."""
+
+
+def _fitting(model: nn.Module, kind: str, first: Callable[[int], object], size: int) -> int:
+    """Return how many examples a model computes at once, so that they fit into the free memory.
+
+    Args:
+        model: with its parameters.
+        kind: the shape and type of one example.
+        first: returns the first examples, as many as it is asked for.
+        size: how many are wanted.
+
+    Raises:
+        ConfigurationError: a single one does not fit.
+    """
+    known = _fits.setdefault(model, {})
+    wanted = (kind, size)
+    while size and wanted not in known:
+        taken, limit = call_size(_forward, model, first(size)), device_memory.free()
+        if size == 1 and taken is not None:
+            device_memory.make_room(
+                "one example",
+                taken.new,
+                where=type(model).__name__,
+                given=lambda: f"an example of {kind}",
+                fix=lambda limit: "use a smaller model, or smaller examples",
+            )
+        if size == 1 or taken is None or limit is None or taken.new <= limit:
+            known[wanted] = size
+        else:
+            size = max(1, min(size // 2, size * limit // taken.new))
+    return known.get(wanted, size)
 
 
 def _examples(kept: Any) -> int:

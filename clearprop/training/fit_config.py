@@ -68,6 +68,9 @@ LOWEST = {
 }
 """The smallest values of the whole numbers in a configuration."""
 
+HIGHEST = {"epochs": bounds.LARGEST_INT32, "seed": 2**63 - 1}
+"""The largest values: compiled steps count epochs in 32 bits, and JAX takes a seed of 64."""
+
 
 @dataclass(frozen=True, eq=False)
 class FitConfig:
@@ -128,7 +131,7 @@ class FitConfig:
         for name, lowest in LOWEST.items():
             value = getattr(self, name)
             if value is not None or name in ("epochs", "seed"):
-                bounds.whole(value, name, lowest)
+                bounds.whole(value, name, lowest, most=HIGHEST.get(name))
         if self.precision is not None and self.precision not in PRECISIONS:
             raise unknown_name("precision", str(self.precision), PRECISIONS)
 

@@ -24,7 +24,7 @@ from clearprop import nn, optim, tree
 from clearprop.autodiff import stop_gradient, value_and_grad
 from clearprop.data import Batch, Dataset, Splits
 from clearprop.data.forms import as_array
-from clearprop.errors import ConfigurationError
+from clearprop.errors import ConfigurationError, run_option
 from clearprop.nn.module import Hook
 from clearprop.nn.recording import Objective
 from clearprop.training.algorithm import (
@@ -395,7 +395,7 @@ class Learning:
                 "this optimizer computes the objective itself, which only supervised learning lets",
                 where="optimizer",
                 given=type(self).__name__,
-                fix="optimizer='adam'",
+                fix=run_option("optimizer", "adam"),
             )
         found: tuple[Arrays, object] = optimizer.update(
             gradients, state.optimizer, state.parameters

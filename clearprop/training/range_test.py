@@ -8,20 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop import backend, bounds, elsewhere, nn, optim
+from clearprop import bounds, elsewhere, nn, optim
 from clearprop.arguments import known_arguments
 from clearprop.errors import ConfigurationError
 from clearprop.nn.recording import LossLike
 from clearprop.training.batch_stream import data_of
-from clearprop.training.compiled_steps import CompiledSteps
 from clearprop.training.events import StepsDone
 from clearprop.training.fit_config import FitConfig
 from clearprop.training.run_setup import RunSetup
-from clearprop.training.train import TRAINING
 from clearprop.training.trainer import Trainer
 from clearprop.training.training_data import Data, Development
 
@@ -197,11 +194,8 @@ def smoothed(losses: Numbers) -> Numbers:
 def _losses(config: FitConfig, steps: int) -> Numbers:
     """Return the loss of each step until the loss has risen far or is not finite."""
     setup = RunSetup.of(config)
-    plan = setup.plan()
-    key = jax.random.fold_in(backend.key(config.seed), TRAINING)
-    compiled = CompiledSteps(setup.algorithm, plan, backend.mesh(plan.devices), setup.frozen, key)
     found = np.zeros(0)
-    for event in Trainer(setup, compiled):
+    for event in Trainer(setup, setup.compiled(setup.plan())):
         if not isinstance(event, StepsDone):
             continue
         found = np.append(found, event.losses.astype(np.float64))[:steps]

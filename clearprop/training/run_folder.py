@@ -73,10 +73,10 @@ class RunFolder:
         """
         with write_errors(path):
             path.mkdir(parents=True, exist_ok=True)
-        _check_empty(path)  # what is somebody else's gets no lock file either
+        check_empty(path)  # what is somebody else's gets no lock file either
         lock = Lock(path / LOCK)
         try:
-            _check_empty(path)
+            check_empty(path)
             write_record(path / CONFIG, config)
             return cls(path, lock, keep)
         except BaseException:
@@ -260,7 +260,12 @@ def _warn(file: Path, parts: Agreement, damaged: list[str], instead: str) -> Non
         warnings.warn(f"{file}: {text}", stacklevel=3)
 
 
-def _check_empty(path: Path) -> None:
+def check_empty(path: Path) -> None:
+    """Raise unless a folder holds nothing but what a killed process has left.
+
+    Raises:
+        RunError: it holds something.
+    """
     strangers = sorted(p.name for p in path.iterdir() if p.name != LOCK and p.suffix != ".tmp")
     if strangers:
         is_run = CONFIG in strangers

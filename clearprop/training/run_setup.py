@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import backend, cpu, nn, optim, tree
+from clearprop.device_memory import size_of
 from clearprop.errors import ConfigurationError, ModelError
-from clearprop.training import execution_plan
+from clearprop.training import execution_plan, space
 from clearprop.training.algorithm import (
     Algorithm,
     Arrays,
@@ -31,6 +32,7 @@ from clearprop.training.augmentation import Mixup
 from clearprop.training.batch_stream import Batches, gathered, number_of
 from clearprop.training.callback import Position
 from clearprop.training.comparison import compare
+from clearprop.training.compiled_steps import CompiledSteps
 from clearprop.training.execution_plan import ExecutionPlan
 from clearprop.training.fit_config import LOSS, FitConfig
 from clearprop.training.foreign_mends import mends_for
@@ -47,6 +49,9 @@ from clearprop.training.snapshots import Snapshots
 from clearprop.training.storage.checkpoint import check_architecture
 from clearprop.training.training_data import TrainingData
 from clearprop.training.weights import as_plain, of_examples, weighted
+
+TRAINING = 1
+"""Separates the random numbers of training from those of the initial values."""
 
 Measure: TypeAlias = "Callable[[NDArray[Any], NDArray[Any]], dict[str, float]]"
 
@@ -87,6 +92,8 @@ class RunSetup:
         _ = config.resolved_optimizer, config.resolved_metrics, config.resolved_monitor
         model, own = config.model, config.algorithm
         is_new = not nn.is_initialized(model)
+        if is_new:
+            space.check_new_model(model, config)
         model = model.init(config.seed) if is_new else model
         data = weighted_data(config, model) if own is None else own.examples(config)
         if is_new and own is not None:
@@ -102,6 +109,7 @@ class RunSetup:
         )
         with mends_for(config.data):
             setup.algorithm.check(model, data, setup.batch_size)
+        space.check_state(model, setup.state_shapes)
         return setup
 
     @property
@@ -185,6 +193,12 @@ class RunSetup:
         return self.algorithm.initial_state(self.model, self.trained, self.config.keeps_best)
 
     @functools.cached_property
+    def state_shapes(self) -> TrainState:
+        """The state with shapes in the place of its arrays."""
+        shapes: TrainState = jax.eval_shape(self.state)
+        return shapes
+
+    @functools.cached_property
     def layout(self) -> Layout | None:
         """What a row of the recordings holds.
 
@@ -201,7 +215,7 @@ class RunSetup:
                 given=type(self.algorithm).__name__,
             )
         batch = self.data.train.first(self.batch_size)
-        known = recordables(self.algorithm, self.state(), self.frozen, batch)
+        known = recordables(self.algorithm, self.state_shapes, self.frozen, batch)
         return Layout(self.record.selected(known), self.record.what == ARRAYS)
 
     def check_space(self, folder: Path | None, first: int, position: Position) -> None:
@@ -220,7 +234,7 @@ class RunSetup:
             assert self.layout is not None
             check_size(self.record, self.layout, last - first, folder)
         if self.snapshots is not None:
-            size = sum(int(x.nbytes) for x in jax.tree.leaves(self.state()))
+            size = size_of(self.state_shapes)
             self.snapshots.check_size(size, first, last, folder)
 
     def plan(self) -> ExecutionPlan:
@@ -233,7 +247,7 @@ class RunSetup:
         step = functools.partial(self.algorithm.step, key=jax.random.key(0))
         batch = self.data.train.first(self.batch_size)
         plan = execution_plan.choose(
-            execution_plan.workload(step, self.state(), self.frozen, batch),
+            execution_plan.workload(step, self.state_shapes, self.frozen, batch),
             batch_size=self.batch_size,
             steps_per_epoch=steps,
             examples=len(self.data.train),
@@ -244,6 +258,20 @@ class RunSetup:
             devices=config.devices,
         )
         return self.measuring(plan)
+
+    def compiled(self, plan: ExecutionPlan) -> CompiledSteps:
+        """Return the compiled calls of the run.
+
+        Raises:
+            ConfigurationError: they do not fit into the memory.
+        """
+        key = jax.random.fold_in(backend.key(self.config.seed), TRAINING)
+        mesh = backend.mesh(plan.devices)
+        made = CompiledSteps(self.algorithm, plan, mesh, self.frozen, key)
+        observed = 0 if self.layout is None else self.layout.observed
+        examples = space.Examples(self.data.train, self.data.dev, self.batch_size, observed)
+        space.check_calls(made, self.state_shapes, examples, self.config)
+        return made
 
     def measuring(self, plan: ExecutionPlan) -> ExecutionPlan:
         """Return a plan whose calls end with an epoch where something is measured then.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -64,17 +64,17 @@ class Snapshots:
         """Return this as plain data."""
         return list(self.given) if isinstance(self.given, tuple) else self.given
 
-    def steps(self, last: int) -> tuple[int, ...]:
+    def steps(self, last: int) -> Sequence[int]:
         """Return the steps, in their order, of a run of so many.
 
         Raises:
             ConfigurationError: a step is beyond the last.
 
         >>> Snapshots("log").steps(60), Snapshots(25).steps(60), Snapshots((0, 60)).steps(60)
-        ((0, 1, 2, 5, 10, 20, 50), (0, 25, 50), (0, 60))
+        ((0, 1, 2, 5, 10, 20, 50), range(0, 61, 25), (0, 60))
         """
         if isinstance(self.given, int):
-            return tuple(range(0, last + 1, self.given))
+            return range(0, last + 1, self.given)
         if isinstance(self.given, str):
             powers = range(len(str(last)))
             return (0, *(k * 10**p for p in powers for k in (1, 2, 5) if k * 10**p <= last))
@@ -100,7 +100,8 @@ class Snapshots:
         Raises:
             ConfigurationError: they do not; their size is said, and what would fit.
         """
-        count = sum(step >= first for step in self.steps(last))
+        steps = self.steps(last)
+        count = len(steps) - bisect_left(steps, first)
         refuse(
             f"{count:,} snapshots",
             size * count,
@@ -191,7 +192,7 @@ class Snapshotter:
         store: where to.
     """
 
-    def __init__(self, steps: tuple[int, ...], store: SnapshotStore) -> None:
+    def __init__(self, steps: Sequence[int], store: SnapshotStore) -> None:
         self._steps = steps
         self._store = store
 

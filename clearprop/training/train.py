@@ -37,6 +37,7 @@ from clearprop.training.run_folder import (
     RECORDINGS,
     SNAPSHOTS,
     RunFolder,
+    check_empty,
     read_events,
     read_losses,
 )
@@ -56,9 +57,6 @@ from clearprop.training.storage.checkpoint import (
 from clearprop.training.storage.model_file import save
 from clearprop.training.time_machine import ForkPoint, TimeMachine
 from clearprop.training.trainer import Trainer
-
-TRAINING = 1
-"""Separates the random numbers of training from those of the initial values."""
 
 
 class DivergedError(NonFiniteError):
@@ -168,6 +166,7 @@ class _Started:
     """A run that has its plan, its written configuration and, where it is written, its folder."""
 
     plan: ExecutionPlan
+    compiled: CompiledSteps
     config: Mapping[str, object]
     folder: RunFolder | None
     resumed: bool
@@ -180,12 +179,10 @@ class _Started:
         self, setup: RunSetup, fork: ForkPoint | None, interrupted: Callable[[], bool]
     ) -> Trainer:
         """Return the trainer, at the position where it begins."""
-        config, folder = setup.config, self.folder
+        folder = self.folder
         saved = _latest(folder) if folder is not None and self.resumed else None
-        key = jax.random.fold_in(backend.key(config.seed), TRAINING)
-        self.frozen = self._frozen(setup, begun=saved is not None)
-        mesh = backend.mesh(self.plan.devices)
-        compiled = CompiledSteps(setup.algorithm, self.plan, mesh, self.frozen, key)
+        self.frozen, compiled = self._frozen(setup, begun=saved is not None), self.compiled
+        compiled.hold(self.frozen)
         trainer = Trainer(setup, compiled, folder, interrupted)
         if folder is not None and saved is not None:
             file = str(folder.checkpoints.path / saved.file)
@@ -281,14 +278,18 @@ def _start(setup: RunSetup, fork: ForkPoint | None) -> _Started:
         earlier = read_config(path)
         setup.check_same(earlier, str(path))
         plan = of_config(earlier, CONFIG)
-        return _Started(plan, earlier, RunFolder.reopen(path), True, first_step(earlier))
+        compiled = setup.compiled(plan)
+        return _Started(plan, compiled, earlier, RunFolder.reopen(path), True, first_step(earlier))
     plan = (fork.plan if fork is not None else None) or setup.plan()
     plan = setup.measuring(plan)  # a fork may ask for metrics that its parent did not have
     config = setup.as_dict(plan)
     first = setup.first_step
     setup.check_space(path, first, fork.position if fork is not None else Position())
+    if path is not None and path.is_dir():
+        check_empty(path)  # compiling takes seconds
+    compiled = setup.compiled(plan)
     folder = RunFolder.create(path, config) if path is not None else None
-    return _Started(plan, config, folder, False, first)
+    return _Started(plan, compiled, config, folder, False, first)
 
 
 def _read_frozen(folder: Path) -> Arrays:

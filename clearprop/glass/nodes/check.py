@@ -233,7 +233,7 @@ def _moved_objective(program: Program) -> Callable[..., Array]:
         return objectives
 
     # It runs a few times, so a short compilation is worth more than fast code.
-    return jax.jit(moved, compiler_options={"xla_backend_optimization_level": 0})
+    return program.checked(jax.jit(moved, compiler_options={"xla_backend_optimization_level": 0}))
 
 
 def _otherwise() -> ModelError:

@@ -15,12 +15,13 @@ import jax
 import jax.numpy as jnp
 from jax.extend.core import jaxpr_as_fun
 
-from clearprop import nn
+from clearprop import device_memory, nn
 from clearprop.autodiff import Node, Tape, vjp
 from clearprop.autodiff.sweep import Place, errors_of_inputs
+from clearprop.device_memory import call_size
 from clearprop.glass.nodes.array_summary import numbers_of
 from clearprop.glass.nodes.graph import Builder, Graph
-from clearprop.memory import total_memory
+from clearprop.memory import shown_size, total_memory
 from clearprop.nn.recording import LossLike, ModelPass, Objective, check_examples, record_model
 from clearprop.ops.conv.choice import batch_last_pays
 from clearprop.ops.loop import LoopRow
@@ -34,6 +35,9 @@ PROGRAMS = 16
 
 FRACTION_OF_MEMORY = 0.25
 """The part of the machine's memory that the arrays of one pass may take at once."""
+
+FRACTION_OF_FREE = 0.5
+"""The part of the free memory that they may take; the rest is for computing them."""
 
 OPTIONS: dict[str, bool | int | str] = {}
 """Compiler options of XLA; the tests set them to compile faster."""
@@ -118,8 +122,50 @@ class Program:
             function: of arrays.
         """
         if key not in self._jitted:
-            self._jitted[key] = jax.jit(function, compiler_options=OPTIONS)
+            self._jitted[key] = self.checked(jax.jit(function, compiler_options=OPTIONS))
         return self._jitted[key]
+
+    def checked(self, function: Callable[P, R]) -> Callable[P, R]:
+        """Return a jitted function whose first call raises where it does not fit into the memory.
+
+        Args:
+            function: what `jax.jit` returned, always called with arrays of the same shapes.
+        """
+        known = False
+
+        def call(*inputs: P.args, **options: P.kwargs) -> R:
+            nonlocal known
+            if not known:
+                size = call_size(function, *inputs, **options)
+                if size is not None:
+                    self._make_room(size.new)
+                known = True
+            return function(*inputs, **options)
+
+        return call
+
+    def _make_room(self, size: int) -> None:
+        """Raise unless so many bytes can be taken.
+
+        Raises:
+            ConfigurationError: they cannot.
+        """
+        _, x, _, _ = jax.tree.unflatten(self.signature.structure, self.signature.leaves)
+        examples = jax.tree.leaves(x)[0].shape[0]
+        device_memory.make_room(
+            "explain",
+            size,
+            where="explain",
+            given=lambda: (
+                f"{len(self.graph.nodes):,} nodes for {examples:,} examples, whose values "
+                f"and error signals take {shown_size(self.size)}"
+            ),
+            fix=lambda limit: (
+                f"explain {max(1, examples * limit // size // 2):,} examples at once"
+                if examples > 1
+                else "explain a smaller model, or a shorter example"
+            ),
+        )
 
     def is_turned(self, number: int) -> bool:
         """Say whether `arrays` returns a variable with its examples on the last axis.
@@ -279,4 +325,6 @@ def budget() -> int:
     True
     """
     limit = (jax.devices()[0].memory_stats() or {}).get("bytes_limit")
-    return int((limit or total_memory() or USUAL_MEMORY) * FRACTION_OF_MEMORY)
+    most = (limit or total_memory() or USUAL_MEMORY) * FRACTION_OF_MEMORY
+    free = device_memory.free()
+    return int(most if free is None else min(most, free * FRACTION_OF_FREE))

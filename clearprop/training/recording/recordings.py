@@ -5,6 +5,7 @@ Shape letters: R recorded steps, S series, P parameters.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -184,6 +185,11 @@ class Layout:
             shapes = [one.shape for one in self.recordables for _ in range(2)]
             fields += [(f"array{i}", "<f4", shape) for i, shape in enumerate(shapes)]
         return np.dtype(fields)
+
+    @property
+    def observed(self) -> int:
+        """Bytes of the values and error signals from which the numbers of a row are computed."""
+        return sum(2 * 4 * math.prod(one.shape) for one in self.recordables)
 
     def as_dict(self) -> dict[str, object]:
         """Return the layout as plain data."""
