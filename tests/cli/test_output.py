@@ -61,7 +61,7 @@ def test_a_bug_is_called_a_bug(
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (PermissionError(13, "Permission denied", "/root/x"), "/root/x: the system refused"),
+        (PermissionError(13, "Permission denied", "/srv/x"), "/srv/x: the system refused"),
         (OSError(24, "Too many open files"), "Too many open files"),
         (MemoryError(), "the memory is full"),
     ],

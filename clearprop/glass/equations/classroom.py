@@ -6,7 +6,6 @@ import collections
 import csv
 import hashlib
 import io
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 
 from clearprop.data.texts import read_text
 from clearprop.errors import ConfigurationError, DataError
+from clearprop.files import content_errors, read_record
 from clearprop.glass.equations.exercises import exercise
 from clearprop.glass.equations.grading import LARGEST_SHEET, Grade
 from clearprop.glass.equations.mistakes import KINDS
@@ -303,15 +303,13 @@ def _read_class(place: Path) -> dict[str, Any]:
     )
     if not file.is_file():
         raise wrong
-    try:
-        about = json.loads(read_text(file))
+    about = read_record(file, DataError, wrong.problem)
+    with content_errors(file, DataError, wrong.problem, wrong.fix):
         rows = about["students"]
         fits = isinstance(about["exercise"], str) and all(
             isinstance(row[key], str) for row in rows for key in ("student", "sheet", "file")
         )
-        fits = fits and isinstance(about["seed"], int) and isinstance(about["digits"], int)
-    except (DataError, ValueError, KeyError, TypeError):
-        raise wrong from None
+        fits = fits and type(about["seed"]) is int and about["digits"] in range(2, 13)
     if not fits or not rows:
         raise wrong
     return {key: about[key] for key in ("exercise", "seed", "digits", "students")}
