@@ -312,6 +312,10 @@ def test_a_folder_that_is_not_a_class(folder: Path, tmp_path: Path) -> None:
         with pytest.raises(DataError, match="not the folder of a class"):
             mark_class(folder)
     (folder / CLASS).write_text(json.dumps(about | {"seed": 8}))
+    with pytest.raises(DataError, match="not the folder of a class"):  # its checksum tells it
+        mark_class(folder)
+    del about["checksum"]
+    (folder / CLASS).write_text(json.dumps(about | {"seed": 8}))
     with pytest.raises(ConfigurationError, match="other numbers"):
         mark_class(folder)
     (folder / CLASS).write_text(json.dumps(about))
