@@ -1,6 +1,6 @@
 """Write the log of a very long run, and read it: its size and the time.
 
-    python -m benchmarks.trust.long_log --epochs 1000000
+python -m benchmarks.trust.long_log --epochs 1000000
 """
 
 from __future__ import annotations

@@ -39,8 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     is_own = arguments is None and "jax" not in sys.modules  # the process is the command's own
     try:
-        with Interrupts() if is_own else contextlib.nullcontext():
+        if not is_own:
             return _run(given, is_own)
+        with Interrupts() as interrupts:
+            code = _run(given, is_own)
+        # What swallowed the exception let the command come to its end all the same.
+        return INTERRUPTED if interrupts.asked else code
     except ClearpropError as error:
         complain(error.for_shell())
         return FAULT

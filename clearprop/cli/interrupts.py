@@ -30,12 +30,16 @@ class Interrupts:
 
     Args:
         leave: ends the process; for tests.
+
+    Attributes:
+        asked: whether the signal came while nothing else answered to it.
     """
 
     def __init__(self, leave: Callable[[int], Any] = os._exit) -> None:
         self._leave = leave
         self._handler = self._raise  # one object, so that it can be recognised
         self._before: Any = None
+        self.asked = False
         self._pipe: tuple[int, int] | None = None
 
     def __enter__(self) -> Interrupts:
@@ -68,6 +72,7 @@ class Interrupts:
         self._before = None
 
     def _raise(self, number: int, frame: FrameType | None) -> None:
+        self.asked = True
         raise KeyboardInterrupt
 
     def _tell_others(self, unraisable: sys.UnraisableHookArgs) -> None:
