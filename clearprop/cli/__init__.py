@@ -7,7 +7,6 @@ in clearprop, 2 for wrong input or data and for what the system refuses, 130 for
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import traceback
 import warnings
