@@ -9,6 +9,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import secrets
 import stat
 import zlib
@@ -81,7 +82,7 @@ def check_file(path: Path, kind: type[ClearpropError] = DataError) -> os.stat_re
         return found
     is_folder = stat.S_ISDIR(found.st_mode)
     raise kind(
-        "this is no file",
+        "this is not a file",
         where=str(path),
         given="a folder" if is_folder else "a device, a pipe or a socket, which may have no end",
         expected="a file",
@@ -175,8 +176,8 @@ def write_record(path: Path, values: Mapping[str, object], indent: int | None = 
     Raises:
         RunError: the disk is full, or the place cannot be written.
     """
-    text = json.dumps(with_checksum(values), indent=indent, ensure_ascii=False)
-    write_atomically(path, text + "\n")
+    # As ASCII: a name of a file may hold bytes that are no UTF-8.
+    write_atomically(path, json.dumps(with_checksum(values), indent=indent) + "\n")
 
 
 def read_record(path: Path, kind: type[ClearpropError], problem: str) -> dict[str, Any]:
@@ -275,14 +276,17 @@ def write_output(path: Path, content: bytes | str) -> None:
         except FileNotFoundError:
             _replace(Path(os.path.realpath(path)), data, None)
             return
-        if not stat.S_ISREG(old.st_mode) or path.absolute().parts[:2] in _SYSTEM:
+        if stat.S_ISREG(old.st_mode) and not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, "the file is read-only", str(path))
+        if not stat.S_ISREG(old.st_mode) or _OPEN_FILE.match(str(path.absolute())):
             with path.open("r+b" if stat.S_ISBLK(old.st_mode) else "ab", buffering=0) as file:
                 _write_all(file, data)
             return
         _replace(Path(os.path.realpath(path)), data, old)
 
 
-_SYSTEM = (("/", "dev"), ("/", "proc"))
+_OPEN_FILE = re.compile(r"/dev/(stdin|stdout|stderr|fd/\d+)|/proc/(self|\d+)/fd/\d+")
+"""Names of files that are open already: what is written goes behind what was written before."""
 
 
 def _encoded(content: bytes | str) -> bytes:
@@ -290,8 +294,7 @@ def _encoded(content: bytes | str) -> bytes:
 
 
 def _replace(path: Path, data: bytes, old: os.stat_result | None) -> None:
-    name = f".{path.name[:80]}.{secrets.token_hex(8)}{TEMPORARY}"
-    temporary = path.with_name(name)
+    temporary = path.with_name(f".{secrets.token_hex(12)}{TEMPORARY}")
     # No other process can have made a file or a link of this name before.
     mode = 0o666 if old is None else 0o600
     descriptor = os.open(temporary, _WRITE | os.O_EXCL | _OWN_NAME, mode)
@@ -363,21 +366,8 @@ def check_own(path: Path) -> None:
             "a run folder may hold plain files only: writing would change what is outside of it",
             where=str(path),
             given=given,
-            fix="copy the run folder with the contents of the files, and use the copy: "
-            "cp --recursive --dereference",
+            fix="copy the run folder with the contents of the files, and use the copy: cp -RL",
         )
-
-
-def check_all_own(folder: Path) -> None:
-    """Check that all files in a folder and its subfolders are plain files of the folder.
-
-    Raises:
-        RunError: one of them is a link, a device or a pipe, or it cannot be looked at.
-    """
-    with write_errors(folder):
-        for place, folders, files in os.walk(folder, onerror=_raise):
-            for name in (*folders, *files):
-                check_own(Path(place, name))
 
 
 def sweep(folder: Path) -> None:
@@ -391,10 +381,6 @@ def sweep(folder: Path) -> None:
             for name in files:
                 if name.startswith(".") and name.endswith(TEMPORARY):
                     Path(place, name).unlink(missing_ok=True)
-
-
-def _raise(error: OSError) -> None:
-    raise error
 
 
 def append(file: IO[bytes], data: bytes, path: Path) -> None:

@@ -50,7 +50,20 @@ def free_memory(root: Path = ROOT) -> int | None:
     """Return the number of bytes that this process can still use; None if it is unknown."""
     sizes = [max(0, group.limit - group.used) for group in groups(root)]
     sizes += _available(root)
+    sizes += _of_address_space(root)
     return min(sizes) if sizes else total_memory(root)
+
+
+def _of_address_space(root: Path) -> list[int]:
+    """Return what a limit of the address space leaves, as ``ulimit -v`` sets it; else nothing."""
+    with contextlib.suppress(ImportError, OSError, ValueError, IndexError):
+        import resource
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
+            pages = int((root / "proc/self/statm").read_text(encoding="ascii").split()[0])
+            return [max(0, limit - pages * resource.getpagesize())]
+    return []
 
 
 def usable_memory(root: Path = ROOT) -> int | None:

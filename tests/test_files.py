@@ -156,3 +156,22 @@ def test_reads_say_that_they_read(tmp_path: Path) -> None:
             place.read_bytes()
     with pytest.raises(DataError, match="no such file"), files.read_errors(tmp_path / "a"):
         (tmp_path / "a").read_bytes()
+
+
+def test_a_file_in_a_folder_of_devices_is_replaced() -> None:
+    place = Path("/dev/shm")
+    if not place.is_dir():
+        pytest.skip("this system has no /dev/shm")
+    file = place / f"clearprop-{os.getpid()}.csv"
+    try:
+        for text in ("first", "second"):
+            files.write_output(file, text)
+        assert file.read_text() == "second"
+    finally:
+        file.unlink()
+
+
+def test_a_long_name_is_written(tmp_path: Path) -> None:
+    file = tmp_path / ("字" * 80)
+    files.write_output(file, "x")
+    assert file.read_text() == "x"

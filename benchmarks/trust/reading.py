@@ -22,7 +22,6 @@ from typing import Any, NamedTuple
 
 from benchmarks.trust.formats import Format
 from benchmarks.trust.mutations import damaged
-from clearprop.data.parquet_process import address_space
 from clearprop.errors import ClearpropError
 
 MEMORY = 2 << 30
@@ -161,7 +160,7 @@ def _serve(one: Format, seeds: Sequence[int], sending: int) -> None:
     code = 1
     try:
         files = sound_files(one)
-        limit = (address_space() or 0) + MEMORY
+        limit = address_space() + MEMORY
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         for seed in seeds:
@@ -173,6 +172,12 @@ def _serve(one: Format, seeds: Sequence[int], sending: int) -> None:
         code = 0
     finally:
         os._exit(code)
+
+
+def address_space() -> int:
+    """Return how many bytes of address space this process has."""
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[0]
+    return int(pages) * resource.getpagesize()
 
 
 def _read(one: Format, files: dict[str, bytes], seed: int) -> Reading:

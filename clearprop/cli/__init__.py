@@ -20,6 +20,8 @@ from clearprop.host_callback import host_errors
 
 WELL, BROKEN, FAULT, CUT_OFF = 0, 1, 2, 141
 
+FULL = "the memory is full\n  fix:      try it with less data, or with smaller batches"
+
 BUG = (
     "this is a bug in clearprop: the lines above say where\n"
     "  fix:      please report these lines, the command and `clearprop --version` to its developers"
@@ -56,9 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(str(_refused_by_system(error)))
         return FAULT
     except MemoryError:
-        complain("the memory is full\n  fix:      try it with less data, or with smaller batches")
+        complain(FULL)
         return FAULT
-    except Exception:
+    except Exception as error:
+        if "RESOURCE_EXHAUSTED" in str(error):  # as JAX calls it
+            complain(FULL)
+            return FAULT
         complain(f"{traceback.format_exc()}\n{BUG}")
         return BROKEN
     finally:

@@ -29,7 +29,7 @@ WAIT = 5
 """By the clock the reading may take so many times longer, because other processes run too."""
 
 THREADS = 8
-"""Each thread of the reader takes address space, which counts against the limit."""
+"""Each thread of the reader takes memory, which counts against the limit."""
 
 
 def read_parquet(path: Path) -> polars.DataFrame:
@@ -87,7 +87,7 @@ _FIX = "write it again from its source"
 
 def _damaged(path: Path, reason: str) -> DataError:
     return DataError(
-        "the file cannot be read: it is damaged, or too large for the memory",
+        "the file cannot be read: it is damaged, or its table is too large for the memory",
         where=str(path),
         given=reason,
         expected="a Parquet file",

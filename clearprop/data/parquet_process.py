@@ -10,6 +10,9 @@ import contextlib
 import sys
 from collections.abc import Sequence
 
+ALLOWANCE = 128 << 20
+"""What the threads of the reader need however small the file is, in bytes."""
+
 REFUSED = 3
 """The exit code where polars refuses the file."""
 
@@ -38,7 +41,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def limit(memory: int, seconds: int) -> None:
-    """Limit the address space and the processor time of this process, where the system can.
+    """Limit the memory and the processor time of this process, where the system can.
+
+    What is limited is the memory that can be written to, not the address space: of that a sound
+    file needs a gigabyte, for threads and reserves that are never used.
 
     Args:
         memory: bytes that it may take besides those that it has; 0 for no limit.
@@ -49,9 +55,9 @@ def limit(memory: int, seconds: int) -> None:
     except ImportError:  # Windows
         return
     limits = [(resource.RLIMIT_CPU, seconds), (resource.RLIMIT_CORE, 0)]
-    taken = address_space()
+    taken = _writable()
     if memory and taken is not None:
-        limits.append((resource.RLIMIT_AS, taken + memory))
+        limits.append((resource.RLIMIT_DATA, taken + ALLOWANCE + memory))
     for kind, most in limits:
         _, hard = resource.getrlimit(kind)
         wanted = most if hard == resource.RLIM_INFINITY else min(most, hard)
@@ -59,13 +65,13 @@ def limit(memory: int, seconds: int) -> None:
             resource.setrlimit(kind, (wanted, hard))
 
 
-def address_space() -> int | None:
-    """Return how many bytes of address space this process has; None if it is unknown."""
+def _writable() -> int | None:
+    """Return how many bytes of this process can be written to; None if it is unknown."""
     with contextlib.suppress(OSError, ValueError, ImportError, IndexError):
         import resource
 
         with open("/proc/self/statm", encoding="ascii") as file:
-            return int(file.read().split()[0]) * resource.getpagesize()
+            return int(file.read().split()[5]) * resource.getpagesize()
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
@@ -77,6 +78,9 @@ class Interruption:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self.asked and self._before:
+            # A thread that watches the signal has to see that this has answered to it.
+            time.sleep(0.02)
         self._restore()
 
     def _take_note(self, number: int, frame: FrameType | None) -> None:

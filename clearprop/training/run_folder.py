@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from clearprop.errors import Fix, RunError, Spelled
 from clearprop.files import (
-    check_all_own,
+    check_own,
     read_errors,
     sweep,
     sync_folder,
@@ -36,15 +36,21 @@ from clearprop.files import (
     write_record,
 )
 from clearprop.training.events import EpochDone, Event, Logged, as_it_went, read_lines, to_lines
-from clearprop.training.recording.recordings import Layout, RowFile
+from clearprop.training.recording.recordings import ROWS, Layout, RowFile
 from clearprop.training.run_config import CONFIG, read_config
 from clearprop.training.storage.checkpoint import Checkpoints
 from clearprop.training.storage.lock import Lock
-from clearprop.training.storage.summed import Agreement, SummedFile, compared_with_sums
+from clearprop.training.storage.summed import SUFFIX, Agreement, SummedFile, compared_with_sums
 
 EVENTS, LOSSES = "events.jsonl", "losses.f32"
 CURVES, MODEL, CHECKPOINTS, LOCK = "curves.csv", "model.safetensors", "checkpoints", "lock"
 RECORDINGS, SNAPSHOTS, FROZEN = "recordings", "snapshots", "frozen.safetensors"
+
+_CHANGED_IN_PLACE = (
+    *(EVENTS, f"{EVENTS}{SUFFIX}", LOSSES, f"{LOSSES}{SUFFIX}", LOCK),
+    *(CHECKPOINTS, SNAPSHOTS, RECORDINGS, f"{RECORDINGS}/{ROWS}", f"{RECORDINGS}/{ROWS}{SUFFIX}"),
+)
+"""What a resumed run writes into; all other files are replaced, which changes nothing elsewhere."""
 
 SHORT = 0.2
 """Short epochs are appended together: so many seconds are at least between two writes."""
@@ -59,6 +65,8 @@ class RunFolder:
         self._lock = lock
         self._events = SummedFile(path / EVENTS)
         self._losses = SummedFile(path / LOSSES)
+        if self._events.size and not (path / EVENTS).read_bytes().endswith(b"\n"):
+            self._events.append(b"\n")  # the end of a line that is damaged, or of an old version
         self._rows: RowFile | None = None
         self._short: list[Event] = []
         self._short_losses: list[bytes] = []
@@ -91,7 +99,8 @@ class RunFolder:
             RunError: there is no run, or a living process is working in it.
         """
         read_config(path)
-        check_all_own(path)
+        for name in _CHANGED_IN_PLACE:
+            check_own(path / name)
         lock = Lock(path / LOCK)
         try:
             sweep(path)
@@ -212,11 +221,9 @@ def read_events(path: Path) -> list[Logged]:
     """
     read_config(path)
     file = path / EVENTS
-    if not file.is_file():
-        return []
     parts = compared_with_sums(file)
     with read_errors(file, RunError):
-        content = file.read_bytes()[: parts.size]
+        content = file.read_bytes()[: parts.size] if parts.size else b""
     told = [f"the line {_lines(content, first)}" for first, _ in parts.damaged]
     _warn(file, parts, told, "what happened then is missing in curves and reports")
     lines = parts.without(content).decode("utf-8", "replace").splitlines()
@@ -232,11 +239,9 @@ def read_losses(path: Path) -> NDArray[np.float32]:
         RunError: the file cannot be read.
     """
     file = path / LOSSES
-    if not file.is_file():
-        return np.zeros(0, np.float32)
     parts = compared_with_sums(file)
     with read_errors(file, RunError):
-        content = file.read_bytes()[: parts.size]
+        content = file.read_bytes()[: parts.size] if parts.size else b""
     losses = np.frombuffer(content[: len(content) // 4 * 4], "<f4").astype(np.float32)
     told = []
     for first, end in parts.damaged:

@@ -54,7 +54,7 @@ from clearprop.training.storage.checkpoint import (
     restore,
     save_arrays,
 )
-from clearprop.training.storage.model_file import save
+from clearprop.training.storage.model_file import save_in_run
 from clearprop.training.time_machine import ForkPoint, TimeMachine
 from clearprop.training.trainer import Trainer
 
@@ -259,7 +259,7 @@ class _Started:
         )
         remember(model, preprocessor)
         if folder is not None:
-            save(model, folder.path / MODEL, preprocessor)
+            save_in_run(model, folder.path / MODEL, preprocessor)
             folder.write(CURVES, run.history.as_csv())
         return run
 

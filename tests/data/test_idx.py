@@ -53,7 +53,7 @@ def test_a_damaged_file_is_named(tmp_path, content, message):
 def test_a_missing_file_and_a_folder(tmp_path):
     with pytest.raises(DataError, match="no such file"):
         read_idx(tmp_path / "nothing")
-    with pytest.raises(DataError, match="this is no file"):
+    with pytest.raises(DataError, match="this is not a file"):
         read_idx(tmp_path)
 
 

@@ -80,7 +80,7 @@ def test_a_small_file_with_a_table_that_is_larger_than_the_memory(
     pl.select(x=pl.repeat(7, 40_000_000, dtype=pl.Int64)).write_parquet(path)
     assert path.stat().st_size < 2**20
     monkeypatch.setattr(parquet, "room", lambda: 2**26)
-    with pytest.raises(DataError, match="damaged, or too large for the memory"):
+    with pytest.raises(DataError, match="damaged, or its table is too large"):
         parquet.read_parquet(path)
 
 

@@ -134,7 +134,9 @@ def test_devices_in_folders_of_pictures_and_texts(tmp_path: Path) -> None:
         for label in ("a", "b"):
             (root / label).mkdir(parents=True)
             (root / label / f"1{suffix}").symlink_to("/dev/zero")
-        with pytest.raises(DataError, match=rf"1\{suffix}: (this is no file|the text has no end)"):
+        with pytest.raises(
+            DataError, match=rf"1\{suffix}: (this is not a file|the text has no end)"
+        ):
             data.load(root)
 
 
@@ -170,7 +172,7 @@ def test_the_nearest_name_is_suggested(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_file_and_what_is_none(tmp_path: Path) -> None:
     (tmp_path / "t").write_bytes(b"abc")
     assert check_file(tmp_path / "t").st_size == 3
-    with pytest.raises(DataError, match="this is no file"):
+    with pytest.raises(DataError, match="this is not a file"):
         check_file(tmp_path)
 
 

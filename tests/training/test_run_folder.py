@@ -134,3 +134,47 @@ def test_a_full_disk_is_named_and_what_was_logged_stays(
             folder.log(Checkpointed(2, "b"))
     folder.close()
     assert read_events(folder.path) == [Checkpointed(1, "a")]
+
+
+def test_a_log_that_was_deleted_is_told(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "a", CONFIG)
+    folder.log(Checkpointed(1, "a"))
+    folder.log_losses(np.zeros(2, np.float32))
+    folder.close()
+    for name in (EVENTS, LOSSES):
+        (folder.path / name).unlink()
+    with pytest.warns(UserWarning, match=rf"{EVENTS}: the last \d+ bytes are missing"):
+        assert read_events(folder.path) == []
+    with pytest.warns(UserWarning, match=rf"{LOSSES}: the last 8 bytes are missing"):
+        assert len(read_losses(folder.path)) == 0
+
+
+def test_a_torn_line_of_an_earlier_version_spoils_no_later_line(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "a", CONFIG)
+    folder.close()
+    (folder.path / f"{EVENTS}.crc32").unlink()
+    (folder.path / EVENTS).write_text('{"event": "Checkpointed", "step": 1, "file": "a"}\n{"ev')
+    folder = RunFolder.reopen(folder.path)
+    folder.log(Checkpointed(2, "b"))
+    folder.close()
+    assert read_events(folder.path) == [Checkpointed(1, "a"), Checkpointed(2, "b")]
+
+
+def test_foreign_bytes_behind_a_log_stay_untrusted(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "a", CONFIG)
+    folder.log(Checkpointed(1, "a"))
+    folder.close()
+    with (folder.path / EVENTS).open("a") as file:
+        file.write('{"event": "Stopped", "reason": "finished"')
+    with pytest.warns(UserWarning, match="damaged"):
+        folder = RunFolder.reopen(folder.path)
+    folder.log(Checkpointed(2, "b"))
+    folder.close()
+    with pytest.warns(UserWarning, match="the line 2 damaged"):
+        assert read_events(folder.path) == [Checkpointed(1, "a"), Checkpointed(2, "b")]
+
+
+def test_names_that_are_no_utf8_are_written(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "a", {**CONFIG, "notes": {"file": "caf\udce9.csv"}})
+    folder.close()
+    assert read_config(folder.path)["notes"] == {"file": "caf\udce9.csv"}

@@ -6,7 +6,7 @@ import json
 import re
 import warnings
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -54,8 +54,19 @@ _DTYPES: dict[str, Any] = {
 }
 
 
-def save_arrays(path: Path, arrays: Mapping[str, ArrayLike], record: Mapping[str, object]) -> None:
+def save_arrays(
+    path: Path,
+    arrays: Mapping[str, ArrayLike],
+    record: Mapping[str, object],
+    write: Callable[[Path, bytes], None] = write_atomically,
+) -> None:
     """Write arrays and a record (JSON-compatible) to a file, in one stroke.
+
+    Args:
+        path: of the file.
+        arrays: by name.
+        record: what is known of them.
+        write: writes the file; `clearprop.files.write_output` for a place that the user chose.
 
     Raises:
         RunError: the disk is full, or the place cannot be written.
@@ -65,7 +76,7 @@ def save_arrays(path: Path, arrays: Mapping[str, ArrayLike], record: Mapping[str
     plain = {name: array.reshape(np.shape(arrays[name])) for name, array in plain.items()}
     arrays_known = {name: _described(array) for name, array in plain.items()}
     header = with_checksum({"record": dict(record), "arrays": arrays_known})
-    write_atomically(path, safetensors.numpy.save(plain, {_HEADER: json.dumps(header)}))
+    write(path, safetensors.numpy.save(plain, {_HEADER: json.dumps(header)}))
 
 
 def load_arrays(
@@ -91,9 +102,14 @@ def load_arrays(
         }
         size = int.from_bytes(content[:8], "little")
         metadata = json.loads(content[8 : 8 + size]).get("__metadata__", {})
-        if foreign and not any(CHECKSUM in text for text in metadata.values()):
+        if foreign and not any(_is_header(text) for text in metadata.values()):
             return arrays, {}
         return arrays, _checked_record(metadata, arrays)
+
+
+def _is_header(text: str) -> bool:
+    """Return whether a text of the metadata is what `save_arrays` writes, perhaps damaged."""
+    return text.startswith("{") and f'"{CHECKSUM}"' in text
 
 
 def _checked_record(metadata: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]) -> Any:

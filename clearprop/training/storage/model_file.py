@@ -14,7 +14,7 @@ from clearprop import (
 )
 from clearprop.data import Preprocessor
 from clearprop.errors import CheckpointError, ModelError
-from clearprop.files import content_errors
+from clearprop.files import content_errors, write_output
 from clearprop.nn import Module
 from clearprop.training.storage.checkpoint import check_architecture, load_arrays, save_arrays
 
@@ -36,6 +36,22 @@ def save(model: Module, path: Path | str, preprocessor: Preprocessor | None = No
         ModelError: a parameter has no values yet.
         RunError: the disk is full, or the place cannot be written.
     """
+    save_arrays(Path(path), *_content(model, preprocessor), write_output)
+
+
+def save_in_run(model: Module, path: Path, preprocessor: Preprocessor | None) -> None:
+    """Write the model of a run into its folder, as `save` does; a link of that name is replaced.
+
+    Raises:
+        RunError: the disk is full, or the place cannot be written.
+    """
+    save_arrays(path, *_content(model, preprocessor))
+
+
+def _content(
+    model: Module, preprocessor: Preprocessor | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the arrays and the record of a model's file."""
     if not nn.is_initialized(model):
         raise ModelError("the model has no values yet", fix="model.init(0), or fit it first")
     record: dict[str, Any] = {"format": FORMAT, "structure": None}
@@ -44,7 +60,7 @@ def save(model: Module, path: Path | str, preprocessor: Preprocessor | None = No
     except ModelError as error:
         record["not_described"] = error.problem
     record["preprocessor"] = preprocessor.to_json() if preprocessor is not None else None
-    save_arrays(Path(path), _arrays(model), record)
+    return _arrays(model), record
 
 
 def load_model(path: Path | str, like: Module | None = None) -> Module:

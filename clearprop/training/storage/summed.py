@@ -12,6 +12,7 @@ import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,7 @@ class SummedFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._sums_path = sums_path(path)
+        is_new = not self._sums_path.is_file()
         self._file = open_to_append(path)
         self._sums = open_to_append(self._sums_path)
         with write_errors(path):
@@ -49,7 +51,7 @@ class SummedFile:
         if whole < self._end:
             self.rewind(whole)
         else:
-            self._keep(_up_to(_read_sums(path), whole), whole)
+            self._keep(_up_to(_read_sums(path), whole), whole, is_damaged=not is_new)
 
     @property
     def size(self) -> int:
@@ -68,7 +70,7 @@ class SummedFile:
         try:
             self._add_sum(self._end + len(data), zlib.crc32(data))
             append(self._file, data, self.path)
-        except RunError:
+        except BaseException:
             with contextlib.suppress(OSError):  # what was written of the part
                 self._file.truncate(self._end)
                 self._sums.truncate(sums)
@@ -158,20 +160,70 @@ def compared_with_sums(path: Path) -> Agreement:
     Raises:
         RunError: it cannot be read.
     """
+    for _ in range(MOST_TRIES):
+        before = _state(path)
+        found = _compared(path)
+        is_well = not found.damaged and not found.missing
+        if is_well or _state(path) == before:  # else a run has just gone on with the file
+            break
+    return found
+
+
+MOST_TRIES = 5
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    with contextlib.suppress(OSError):
+        found = path.stat()
+        return found.st_size, found.st_mtime_ns
+    return None
+
+
+def _compared(path: Path) -> Agreement:
     with read_errors(path, RunError):
-        before = _read_sums(path) if sums_path(path).is_file() else None
-        size = path.stat().st_size
-        if before is None:
-            return Agreement(size, unknown=True)
-        content = np.memmap(path, np.uint8, "r") if size else np.zeros(0, np.uint8)
-        sums = _read_sums(path)
-    size = len(content)
+        known = sums_path(path).is_file()
+        before = _read_sums(path)
+        if not path.is_file():
+            return Agreement(0, missing=int(before["end"].max()) if len(before) else 0)
+        # A mapped file would end this process where a resumed run cuts it off.
+        with path.open("rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            if not known:
+                return Agreement(size, unknown=True)
+            return _agreement(file, size, before, _read_sums(path))
+
+
+def _crc32(file: IO[bytes], place: int, end: int) -> int:
+    """Return the checksum of a range of bytes."""
+    crc32 = 0
+    file.seek(place)
+    while place < end and (part := file.read(min(end - place, CHUNK))):
+        crc32 = zlib.crc32(part, crc32)
+        place += len(part)
+    return crc32
+
+
+CHUNK = 1 << 24
+"""Bytes that are read at once."""
+
+
+def _agreement(
+    file: IO[bytes], size: int, before: NDArray[np.void], sums: NDArray[np.void]
+) -> Agreement:
+    """Compare a file with its checksums.
+
+    Args:
+        file: without a buffer.
+        size: of it.
+        before: the checksums before the size was known.
+        sums: those after it.
+    """
     finished = _up_to(sums, size)
     damaged, place = [], 0
     for end, crc32 in zip(finished["end"].tolist(), finished["crc32"].tolist(), strict=True):
         if end <= place or end > size:  # the checksum itself is damaged
             continue
-        if zlib.crc32(content[place:end]) != crc32:
+        if _crc32(file, place, end) != crc32:
             damaged.append((place, end))
         place = end
     # A killed process leaves one checksum whose part is missing, at least in part; what came after
@@ -180,7 +232,7 @@ def compared_with_sums(path: Path) -> Agreement:
         missing = max(int(before["end"].max()) - size, 1)
         return Agreement(place, _joined(damaged), missing)
     if place < size and len(finished) < len(sums):
-        is_whole = zlib.crc32(content[place:]) == sums["crc32"][len(finished)]
+        is_whole = _crc32(file, place, size) == sums["crc32"][len(finished)]
         return Agreement(size if is_whole else place, _joined(damaged))
     if place < size:
         damaged.append((place, size))
