@@ -13,7 +13,7 @@ import dataclasses
 import itertools
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
@@ -256,11 +256,15 @@ def from_line(line: str) -> Logged | None:
     kind = _KINDS.get(name)
     if kind is None:
         return None
+    values = {key: _number(value, key) for key, value in data.items()}
     try:
-        event: Event = kind(**{name: _number(value, name) for name, value in data.items()})
-        return event
+        event: Event = kind(**values)
     except TypeError:
         return None
+    for one in dataclasses.fields(kind):
+        if one.name in values and not _KIND_OF_VALUE[str(one.type)](values[one.name]):
+            raise ValueError(f"{one.name} is {values[one.name]!r}"[:80])
+    return event
 
 
 def _epochs(line: dict[str, Any]) -> EpochsDone:
@@ -270,12 +274,38 @@ def _epochs(line: dict[str, Any]) -> EpochsDone:
     columns = {name: x if isinstance(x, list) else [x] * count for name, x in line.items()}
     if not count or any(len(values) != count for values in columns.values()):
         raise ValueError("not a line of epochs")
-    if any(type(x) is not int for name in _COUNTS for x in columns[name]):
-        raise ValueError("not the numbers of epochs and steps")
     for name, values in columns.items():
         if any(type(x) is str for x in values):
             columns[name] = [_number(x, name) for x in values]
+        fits = _is_count if name in _COUNTS else _is_number_or_none
+        if not all(map(fits, columns[name])):
+            raise ValueError(f"{name} of epochs is of another kind")
     return EpochsDone(columns)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is float or (type(value) is int and abs(value) < 2**1000)
+
+
+def _is_number_or_none(value: object) -> bool:
+    return value is None or _is_number(value)
+
+
+_KIND_OF_VALUE: dict[str, Callable[[Any], bool]] = {
+    "int": _is_count,
+    "int | None": lambda value: value is None or _is_count(value),
+    "float": _is_number,
+    "float | None": _is_number_or_none,
+    "str": lambda value: isinstance(value, str),
+    "Mapping[str, float]": lambda value: (
+        isinstance(value, dict) and all(map(_is_number, value.values()))
+    ),
+}
+"""Whether a value is of the kind of a field of an event."""
 
 
 def metrics_of(event: EpochsDone) -> dict[str, Sequence[float]]:

@@ -100,6 +100,14 @@ def test_a_resumption_takes_back_the_later_epochs_of_a_line() -> None:
 @pytest.mark.parametrize(
     "line",
     [
+        '{"event": "Checkpointed", "step": "x", "file": "a"}',
+        '{"event": "Checkpointed", "step": 1e300, "file": "a"}',
+        '{"event": "Checkpointed", "step": -1, "file": "a"}',
+        '{"event": "Checkpointed", "step": 1, "file": ["a"]}',
+        to_line(EPOCHS[0]).replace('"epoch": 1', '"epoch": 99999999999999999999'),
+        to_line(EPOCHS[0]).replace('{"recall": 0.1}', '{"recall": [0.1]}'),
+        to_lines(EPOCHS).replace("[10, 20, 30]", "[10, 20, 99999999999999999999]"),
+        to_lines(EPOCHS).replace('"training_error": 0.25', '"training_error": [0, {}, 1]'),
         '{"event": "EpochsDone"}',
         '{"event": "EpochsDone", "epoch": 3}',
         to_lines(EPOCHS).replace("[1, 2, 3]", "[1, 2]"),

@@ -16,7 +16,7 @@ from typing import Any
 from clearprop.data.texts import read_text
 from clearprop.errors import ConfigurationError, DataError
 from clearprop.files import content_errors, read_record
-from clearprop.glass.equations.exercises import exercise
+from clearprop.glass.equations.exercises import EXERCISES, exercise
 from clearprop.glass.equations.grading import LARGEST_SHEET, Grade
 from clearprop.glass.equations.mistakes import KINDS
 from clearprop.glass.equations.sheet import LECTURE_DIGITS
@@ -310,6 +310,7 @@ def _read_class(place: Path) -> dict[str, Any]:
             isinstance(row[key], str) for row in rows for key in ("student", "sheet", "file")
         )
         fits = fits and type(about["seed"]) is int and about["digits"] in range(2, 13)
+        fits = fits and about["exercise"] in EXERCISES
     if not fits or not rows:
         raise wrong
     return {key: about[key] for key in ("exercise", "seed", "digits", "students")}
