@@ -255,11 +255,9 @@ def _phase(folder: Path, place: Path) -> str:
     """Return what a killed process was doing, as far as its files tell."""
     halves = [path.relative_to(place) for path in place.rglob(".*.tmp")]
     if halves:
-        half = str(halves[0])
-        for name in ("snapshots", "checkpoints", "report"):
-            if name in half:
-                return f"writing {name.removesuffix('s')}"
-        return "writing another file"
+        inside = halves[0].parent.name
+        names = {"snapshots": "a snapshot", "checkpoints": "a checkpoint", "": "the report"}
+        return f"writing {names.get(inside, 'another file')}"
     if not (folder / "config.json").is_file():
         return "before the run began"
     losses = folder / "losses.f32"

@@ -109,4 +109,4 @@ def prepare_process() -> None:
     keep_compiled(cache_folder())
 
 
-__all__ = ["BROKEN", "FAULT", "INTERRUPTED", "WELL", "main"]
+__all__ = ["BROKEN", "CUT_OFF", "FAULT", "INTERRUPTED", "WELL", "main"]

@@ -132,6 +132,7 @@ class RunFolder:
         Raises:
             RunError: the disk is full, or the folder was removed or renamed.
         """
+        self._lock.check_in_place()
         self._short_losses.append(losses.astype("<f4").tobytes())
         self._flush_in_time()
 
@@ -146,6 +147,9 @@ class RunFolder:
             RunError: the disk is full, or the folder was removed or renamed.
         """
         self._lock.check_in_place()
+        self._append_short()
+
+    def _append_short(self) -> None:
         losses, lines = b"".join(self._short_losses), to_lines(self._short)
         self._short_losses.clear()
         self._short.clear()
@@ -200,10 +204,10 @@ class RunFolder:
         """Append what is to be appended, close the files and release the lock.
 
         Raises:
-            RunError: the disk is full, or the folder was removed or renamed.
+            RunError: the disk is full.
         """
         try:
-            self.flush()
+            self._append_short()
         finally:
             for file in (self._events, self._losses, self._rows):
                 if file is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from clearprop import __version__, recipes
+from clearprop.cli import CUT_OFF
 from clearprop.cli.arguments import COMMANDS
 from tests.cli.conftest import ROOT, Command, environment, is_clear
 
@@ -95,4 +96,4 @@ def test_who_stops_reading_gets_no_complaint(tmp_path: Path) -> None:
     assert process.stderr is not None
     assert process.stderr.read() == b""
     process.stderr.close()
-    assert process.wait() == 0
+    assert process.wait() == CUT_OFF
