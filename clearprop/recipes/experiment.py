@@ -301,7 +301,7 @@ def recipe_of(config: Mapping[str, object], where: str) -> tuple[str, dict[str, 
         RunError: no recipe started the run.
     """
     note = _section(_section(config, "notes"), RECIPE)
-    if note.get("name") not in RECIPES:
+    if str(note.get("name")) not in RECIPES:
         raise RunError(
             "no recipe started this run, so its data and its model are not known here",
             where=where,

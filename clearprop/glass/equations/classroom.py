@@ -309,7 +309,8 @@ def _read_class(place: Path) -> dict[str, Any]:
         fits = isinstance(about["exercise"], str) and all(
             isinstance(row[key], str) for row in rows for key in ("student", "sheet", "file")
         )
-        fits = fits and type(about["seed"]) is int and about["digits"] in range(2, 13)
+        fits = fits and type(about["seed"]) is int and about["seed"] >= 0
+        fits = fits and about["digits"] in range(2, 13)
         fits = fits and about["exercise"] in EXERCISES
     if not fits or not rows:
         raise wrong
