@@ -49,11 +49,11 @@ class Reading(NamedTuple):
 
 def warm_up() -> None:
     """Import what the reading needs; no library may start a thread."""
-    import numpy  # noqa: F401
+    import numpy  # noqa: F401 - for the forked processes
     import PIL.Image
-    import polars  # noqa: F401
+    import polars  # noqa: F401 - likewise
 
-    import clearprop.data  # noqa: F401
+    import clearprop.data  # noqa: F401 - likewise
 
     PIL.Image.init()
 

@@ -44,7 +44,6 @@ class Reporter:
         self._epochs = 0
         self._task = "classification"
         self._error = "error"
-        self._steps = 0
         self._is_gone = False
 
     def __enter__(self) -> Reporter:

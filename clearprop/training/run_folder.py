@@ -65,8 +65,7 @@ class RunFolder:
         self._lock = lock
         self._events = SummedFile(path / EVENTS)
         self._losses = SummedFile(path / LOSSES)
-        if self._events.size and not (path / EVENTS).read_bytes().endswith(b"\n"):
-            self._events.append(b"\n")  # the end of a line that is damaged, or of an old version
+        self._events.end_line()
         self._rows: RowFile | None = None
         self._short: list[Event] = []
         self._short_losses: list[bytes] = []

@@ -77,6 +77,20 @@ class SummedFile:
             raise
         self._end += len(data)
 
+    def end_line(self) -> None:
+        """Append a newline where the last line, damaged or of an earlier version, has none.
+
+        Raises:
+            RunError: the disk is full.
+        """
+        if not self._end:
+            return
+        with read_errors(self.path, RunError), self.path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            last = file.read(1)
+        if last != b"\n":
+            self.append(b"\n")
+
     def rewind(self, size: int) -> None:
         """Delete everything behind the first ``size`` bytes.
 
