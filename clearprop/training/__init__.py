@@ -15,6 +15,7 @@ from clearprop.training.fit import fit
 from clearprop.training.fit_config import FitConfig
 from clearprop.training.interruption import StopTraining
 from clearprop.training.learning import Learning
+from clearprop.training.live_run import LiveRun
 from clearprop.training.predictor import Predictor, evaluate, load, predict
 from clearprop.training.range_test import RangeTest, find_learning_rate
 from clearprop.training.recording.recorder import Record
@@ -33,6 +34,7 @@ __all__ = [
     "FitConfig",
     "History",
     "Learning",
+    "LiveRun",
     "NonFinite",
     "Predictor",
     "RangeTest",

@@ -142,6 +142,15 @@ class TimeMachine:
         Raises:
             ConfigurationError: that state was not kept, or nothing is left to train.
         """
+        point = self.point(step, config)
+        return self._train(point.setup.config, point)
+
+    def point(self, step: int, config: FitConfig) -> ForkPoint:
+        """Return where a run with another configuration leaves this one, as `leave` says.
+
+        Raises:
+            ConfigurationError: that state was not kept, or nothing is left to train.
+        """
         saved, state = self._saved(step), self._state(step)
         arrays = {**self._frozen, **state.parameters, **state.statistics}
         config = replace(config, model=_carried(config.model, arrays, config.seed))
@@ -160,13 +169,12 @@ class TimeMachine:
             "step": step,
             "changed": {name: [old, new] for name, (old, new) in own.items()},
         }
-        fork = ForkPoint(
+        return ForkPoint(
             replace(setup, parent=parent),
             _state_of(setup, saved, _kind_of(setup) == _kind_of(self._setup), changes),
             position,
             None if _any(changes, OTHER_WORK) else self._plan,
         )
-        return self._train(config, fork)
 
     @property
     def _plan(self) -> ExecutionPlan:

@@ -85,7 +85,7 @@ def train(config: FitConfig, fork: ForkPoint | None = None) -> Run:
         stack.enter_context(host_errors())
         setup = fork.setup if fork is not None else RunSetup.of(config)
         interruption = stack.enter_context(Interruption())
-        started = _start(setup, fork)
+        started = start(setup, fork)
         if started.folder is not None:
             stack.callback(started.folder.close)
         trainer = started.trainer(setup, fork, lambda: interruption.asked)
@@ -160,9 +160,16 @@ class KeptEvents:
         """Mean loss of every step's batch, (steps,)."""
         return np.array(self._losses, np.float32)
 
+    def until(self, step: int, first: int) -> KeptEvents:
+        """Return what was kept up to a step, of a run that began at another."""
+        earlier = KeptEvents(self.keep)
+        earlier.epochs = [event for event in self.epochs if event.step <= step]
+        earlier._losses = self._losses[: step - first]
+        return earlier
+
 
 @dataclass(eq=False)
-class _Started:
+class Started:
     """A run that has its plan, its written configuration and, where it is written, its folder."""
 
     plan: ExecutionPlan
@@ -271,7 +278,7 @@ class _Started:
         return joined(setup.layout, self.rows)
 
 
-def _start(setup: RunSetup, fork: ForkPoint | None) -> _Started:
+def start(setup: RunSetup, fork: ForkPoint | None) -> Started:
     """Return the run with its plan and configuration; its folder is made, or opened again."""
     path = setup.config.path
     if setup.config.resume and path is not None and (path / CONFIG).is_file():
@@ -279,7 +286,7 @@ def _start(setup: RunSetup, fork: ForkPoint | None) -> _Started:
         setup.check_same(earlier, str(path))
         plan = of_config(earlier, CONFIG)
         compiled = setup.compiled(plan)
-        return _Started(plan, compiled, earlier, RunFolder.reopen(path), True, first_step(earlier))
+        return Started(plan, compiled, earlier, RunFolder.reopen(path), True, first_step(earlier))
     plan = (fork.plan if fork is not None else None) or setup.plan()
     plan = setup.measuring(plan)  # a fork may ask for metrics that its parent did not have
     config = setup.as_dict(plan)
@@ -289,7 +296,7 @@ def _start(setup: RunSetup, fork: ForkPoint | None) -> _Started:
         check_empty(path)  # compiling takes seconds
     compiled = setup.compiled(plan)
     folder = RunFolder.create(path, config) if path is not None else None
-    return _Started(plan, compiled, config, folder, False, first)
+    return Started(plan, compiled, config, folder, False, first)
 
 
 def _read_frozen(folder: Path) -> Arrays:

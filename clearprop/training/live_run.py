@@ -1,0 +1,232 @@
+"""A run that is trained a few steps at a time, looked at, changed and taken back in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import jax.numpy as jnp
+import numpy as np
+
+from clearprop import backend, nn, tree
+from clearprop.errors import ConfigurationError, ShapeError, unknown_name
+from clearprop.host_callback import host_errors
+from clearprop.training.algorithm import Array, Arrays, TrainState
+from clearprop.training.callback import Portion, Position
+from clearprop.training.events import Event, Stopped
+from clearprop.training.fit_config import FitConfig
+from clearprop.training.run import Run
+from clearprop.training.run_setup import RunSetup
+from clearprop.training.snapshots import SnapshotsInMemory, check_kept
+from clearprop.training.storage.checkpoint import restore
+from clearprop.training.time_machine import ForkPoint, TimeMachine
+from clearprop.training.train import KeptEvents, start, train
+
+KEPT_STATES = 256
+"""How many states are kept to go back to; with more, every second of the older ones is dropped."""
+
+
+class LiveRun:
+    """A run in memory that makes as many steps as it is asked for, and then waits.
+
+    Its steps are those of `fit`: however they are divided into calls of `advance`, the same
+    configuration gives the same numbers, bit for bit.
+
+    Args:
+        config: the arguments of `fit`, without a folder and without snapshots.
+        fork: where the run leaves another one; None begins at the beginning.
+
+    Raises:
+        ClearpropError: what `fit` says of the configuration.
+
+    >>> from clearprop import data
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    >>> live = LiveRun(FitConfig(model, data.load("digits"), epochs=3))
+    >>> for event in live.advance(7):
+    ...     pass
+    >>> live.step, live.ended
+    (7, None)
+    >>> live.change({"layers.1.bias": jnp.zeros(10)})
+    >>> _ = list(live.advance(1))
+    >>> live.back(7)
+    >>> float(abs(live.parameters["layers.1.bias"]).max())
+    0.0
+    """
+
+    def __init__(self, config: FitConfig, fork: ForkPoint | None = None) -> None:
+        if config.folder is not None or config.snapshots is not None or config.record is not None:
+            raise ConfigurationError(
+                "a live run is kept in memory, with all the states that it can go back to",
+                where="LiveRun",
+                given="folder, snapshots or record",
+                fix="leave them out; cp.fit writes a run into a folder",
+            )
+        backend.make_room_for_programs()
+        self.setup = fork.setup if fork is not None else RunSetup.of(config)
+        self._started = start(self.setup, fork)
+        self._trainer = self._started.trainer(self.setup, fork, lambda: False)
+        self._pace = _Pace()
+        self._trainer.callbacks.append(self._pace)
+        self._events = iter(self._trainer)
+        self._kept = KeptEvents(keep=True)
+        self._first = self._trainer.position.step
+        self._states = _ThinnedSnapshots()
+        self.keep()
+
+    @property
+    def step(self) -> int:
+        """Number of training steps taken."""
+        return self._trainer.position.step
+
+    @property
+    def position(self) -> Position:
+        """Where in the run the training is."""
+        return self._trainer.position
+
+    @property
+    def ended(self) -> Stopped | None:
+        """The last event, which has the reason; None while there are steps to take."""
+        return self._kept.stopped
+
+    @property
+    def parameters(self) -> Mapping[str, Array]:
+        """The parameters after the last step, by path, those that are not trained too."""
+        return {**self._trainer.compiled.frozen, **self._trainer.state.parameters}
+
+    @property
+    def model(self) -> nn.Module:
+        """The model as it is now, averaged where the optimizer averages."""
+        evaluated = self.setup.algorithm.evaluated(self._trainer.state)
+        return tree.replace(self.setup.model, {**self._trainer.compiled.frozen, **evaluated})
+
+    @property
+    def run(self) -> Run:
+        """The run so far, as `fit` would return it were it stopped here."""
+        kept = self._kept.until(self.step, self._first)
+        kept.stopped = self.ended or Stopped("interrupted", self.step, self.position.epoch, None)
+        return self._started.result(self.setup, self._trainer, kept)
+
+    def advance(self, steps: int) -> Iterator[Event]:
+        """Take so many steps, fewer where the run ends; yields the events as they happen.
+
+        A number that is not finite ends the run with the events `NonFinite` and `Stopped`; the
+        state is then that of the last step in which all were.
+        """
+        self._pace.until = self.step + steps
+        with host_errors():
+            while self.ended is None and not self._waits():
+                event = next(self._events)
+                self._kept.add(event)
+                yield event
+
+    def _waits(self) -> bool:
+        """Say whether all steps are made that were asked for, and all that they led to is told."""
+        trainer, position, setup = self._trainer, self.position, self.setup
+        is_over = (
+            trainer.non_finite is not None
+            or bool(trainer.state.early_stopping.stopped)
+            or position.epoch >= setup.config.epochs
+        )
+        epoch_ends = position.step_in_epoch == setup.steps_per_epoch
+        return position.step >= self._pace.until and not epoch_ends and not is_over
+
+    # --- the states of before --------------------------------------------------------------------
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The steps to which the run can go back."""
+        return self._states.steps
+
+    def keep(self) -> None:
+        """Keep the state as it is now, to go back to it."""
+        self._states.add(self._trainer.state, self.position)
+
+    def back(self, step: int) -> None:
+        """Make the state what it was after so many steps; what came later is forgotten.
+
+        Raises:
+            ConfigurationError: that state was not kept; the nearest are named.
+        """
+        check_kept(step, self.steps)
+        trainer, saved = self._trainer, self._states.load(step)
+        state = restore(self.setup.state(), saved.arrays, saved.file)
+        trainer.non_finite = None
+        trainer.restore(trainer.compiled.put(state), saved.record)
+        self._events = iter(trainer)
+        self._states.forget_after(step)
+        self._kept = self._kept.until(step, self._first)
+
+    def fork(self, step: int, **changed: object) -> LiveRun:
+        """Return a run that leaves this one at a kept state, with something changed.
+
+        Args:
+            step: of the state.
+            changed: as for `Run.fork`.
+
+        Raises:
+            ConfigurationError: that state was not kept, an unknown name, or nothing is left to
+                train.
+        """
+        started = self._started
+        machine = TimeMachine(self.setup, self._states, started.config, started.frozen, None, train)
+        config = self.setup.config.changed({"progress": False, **changed})
+        point = machine.point(step, config)
+        return LiveRun(point.setup.config, point)
+
+    # --- changes by hand -------------------------------------------------------------------------
+
+    def change(self, parameters: Arrays) -> None:
+        """Give parameters other values, as if the last step had ended with them.
+
+        Args:
+            parameters: whole arrays, by path.
+
+        Raises:
+            ConfigurationError: there is no trained parameter at a path (the nearest is suggested).
+            ShapeError: an array has another shape than its parameter.
+        """
+        trainer = self._trainer
+        own = trainer.state.parameters
+        for path, value in parameters.items():
+            if path not in own:
+                raise unknown_name("trained parameter", path, own, where="change")
+            if np.shape(value) != own[path].shape:
+                raise ShapeError(
+                    "the new values do not have the shape of the parameter",
+                    where=path,
+                    given=str(np.shape(value)),
+                    expected=str(own[path].shape),
+                )
+        new = {path: jnp.asarray(value, own[path].dtype) for path, value in parameters.items()}
+        trainer.state = trainer.state._replace(parameters={**own, **trainer.compiled.put(new)})
+        self.keep()
+
+
+class _Pace:
+    """Ends the compiled calls of a trainer at a step."""
+
+    def __init__(self) -> None:
+        self.until = 0
+
+    def next_after(self, step: int) -> int | None:
+        """Return the step at which the run waits."""
+        return self.until if self.until > step else None
+
+    def before_step(self, state: TrainState, position: Position, upcoming: Portion | None) -> None:
+        """Look at nothing: that the call ends is enough."""
+
+
+class _ThinnedSnapshots(SnapshotsInMemory):
+    """Snapshots of a long run: the more there are, the further apart the older ones are."""
+
+    def add(self, state: TrainState, position: Position) -> None:
+        """Keep one more; drop every second one where there are too many."""
+        super().add(state, position)
+        steps = self.steps
+        if len(steps) > KEPT_STATES:
+            for step in steps[1 : KEPT_STATES // 2 * 2 - 1 : 2]:
+                del self._kept[step]
+
+    def forget_after(self, step: int) -> None:
+        """Drop the states of later steps."""
+        for later in [known for known in self._kept if known > step]:
+            del self._kept[later]
