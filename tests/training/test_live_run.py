@@ -53,7 +53,8 @@ def test_steps_are_those_of_fit_however_they_are_divided(
     made = live(steps_per_call=steps_per_call)
     for steps in parts:
         list(made.advance(steps))
-    assert made.ended is not None and made.ended.reason == "finished"
+    assert made.ended is not None
+    assert made.ended.reason == "finished"
     assert equal(nn.parameters(whole.model), made.parameters)
     assert np.array_equal(whole.losses, made.run.losses)
     assert np.array_equal(whole.history.development_error, made.run.history.development_error)
@@ -67,7 +68,8 @@ def test_it_waits_after_exactly_the_steps_asked_for() -> None:
         seen += [event for event in made.advance(1) if isinstance(event, EpochDone)]
     assert made.step == 9
     assert [event.step for event in seen] == [4, 8]
-    assert made.position.epoch == 2 and made.position.step_in_epoch == 1
+    assert made.position.epoch == 2
+    assert made.position.step_in_epoch == 1
 
 
 @pytest.mark.optimized
@@ -78,7 +80,9 @@ def test_back_and_forward_again_gives_the_same_bits() -> None:
     list(made.advance(9))
     later, losses = made.parameters, made.run.losses
     made.back(5)
-    assert made.step == 5 and len(made.run.losses) == 5 and len(made.run.history) == 1
+    assert made.step == 5
+    assert len(made.run.losses) == 5
+    assert len(made.run.history) == 1
     list(made.advance(9))
     assert equal(later, made.parameters)
     assert np.array_equal(losses, made.run.losses)
@@ -135,10 +139,12 @@ def test_wrong_changes_are_told() -> None:
 
 
 def test_a_number_that_is_not_finite_ends_it_and_back_mends_it() -> None:
-    made = live(optimizer="sgd", learning_rate=1e30)
+    model = nn.Sequential(nn.Linear(2, 4), "tanh", nn.Linear(4, 1))
+    made = LiveRun(FitConfig(model, points(), **options(optimizer="sgd", learning_rate=1e30)))
     seen = list(made.advance(20))
     assert any(isinstance(event, NonFinite) for event in seen)
-    assert made.ended is not None and made.ended.reason == "non-finite"
+    assert made.ended is not None
+    assert made.ended.reason == "non-finite"
     made.back(0)
     made.change({"layers.2.weight": np.zeros((4, 1))})
     assert made.ended is None
@@ -150,14 +156,17 @@ def test_old_states_are_thinned_and_the_ends_are_kept() -> None:
         list(made.advance(1))
         made.keep()
     assert len(made.steps) <= 257
-    assert made.steps[0] == 0 and made.steps[-1] == 400
+    assert made.steps[0] == 0
+    assert made.steps[-1] == 400
     gaps = np.diff(made.steps)
-    assert gaps.max() <= 4 and gaps[-1] == 1
+    assert gaps.max() <= 4
+    assert gaps[-1] == 1
 
 
 def test_the_run_so_far_can_be_diagnosed_and_asked() -> None:
     made = live()
     list(made.advance(6))
     run = made.run
-    assert run.stopped.reason == "interrupted" and run.stopped.step == 6
+    assert run.stopped.reason == "interrupted"
+    assert run.stopped.step == 6
     assert run.predict(points()[0][:3]).shape == (3, 1)
