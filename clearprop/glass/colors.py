@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
 
-_NEGATIVE = ((247, 247, 245), (164, 201, 230), (72, 137, 196), (21, 82, 145), (8, 40, 88))
-_POSITIVE = ((247, 247, 245), (252, 205, 160), (244, 150, 79), (222, 104, 24), (176, 66, 6))
-_DARKEST = (92, 28, 2)
+NEGATIVE = ((247, 247, 245), (164, 201, 230), (72, 137, 196), (21, 82, 145), (8, 40, 88))
+POSITIVE = ((247, 247, 245), (252, 205, 160), (244, 150, 79), (222, 104, 24), (176, 66, 6))
+DARKEST = (92, 28, 2)
 
 
 def diverging(values: NDArray[np.number], limit: float | None = None) -> Pixels:
@@ -35,7 +35,7 @@ def diverging(values: NDArray[np.number], limit: float | None = None) -> Pixels:
     top = largest(values) if limit is None else limit
     fraction = np.clip(np.where(finite, values, 0.0) / (top or 1.0), -1.0, 1.0)
     pixels = np.where(
-        (fraction < 0)[..., None], _ramp(_NEGATIVE, -fraction), _ramp(_POSITIVE, fraction)
+        (fraction < 0)[..., None], _ramp(NEGATIVE, -fraction), _ramp(POSITIVE, fraction)
     )
     pixels[~finite] = 128
     return pixels.astype(np.uint8)
@@ -47,7 +47,7 @@ def rising(fractions: NDArray[np.floating]) -> Pixels:
     >>> rising(np.array([0.0, 1.0])).tolist()
     [[247, 247, 245], [92, 28, 2]]
     """
-    return _ramp((*_POSITIVE, _DARKEST), np.clip(fractions, 0.0, 1.0)).astype(np.uint8)
+    return _ramp((*POSITIVE, DARKEST), np.clip(fractions, 0.0, 1.0)).astype(np.uint8)
 
 
 def largest(values: NDArray[np.number]) -> float:

@@ -1,0 +1,26 @@
+// The views of the studio: what the tabs at the top open. Each is loaded when it is first shown.
+
+import type { Component } from "svelte";
+
+export interface View {
+  readonly name: string;
+  readonly title: string;
+  /** One sentence: the tooltip of its tab. */
+  readonly about: string;
+  readonly load: () => Promise<{ readonly default: Component }>;
+}
+
+export const VIEWS: readonly View[] = [
+  {
+    name: "playground",
+    title: "Playground",
+    about: "Train a small network on two inputs and look at every unit.",
+    load: () => import("./playground/Playground.svelte"),
+  },
+  {
+    name: "backward",
+    title: "Backward pass",
+    about: "Follow one pass forward and back, step by step, with every number.",
+    load: () => import("./backward/Backward.svelte"),
+  },
+];

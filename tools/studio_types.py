@@ -1,0 +1,166 @@
+"""Write the sources of the studio's page that Python already has.
+
+``python -m tools.studio_types`` writes the files below ``studio-ui/src`` that say what Python
+already says: the messages of the playground, the colors and the glossary. With ``--check`` it
+writes nothing and ends with exit code 1 where a file is not up to date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, get_args
+
+import msgspec
+from msgspec import inspect as types
+
+from clearprop.glass import colors
+from clearprop.glass.glossary import GLOSSARY
+from clearprop.studio.playground import messages
+
+SOURCES = Path(__file__).parents[1] / "studio-ui" / "src"
+
+HEAD = """\
+// {about}
+// Written by `python -m tools.studio_types` from {source}: change that file and run the
+// command again; a test compares the two.
+"""
+
+
+def sources() -> dict[str, str]:
+    """Return what each file holds, by its path below ``studio-ui/src``."""
+    return {
+        "engine/messages.ts": _head(
+            "The messages between the page and the engine of the playground.",
+            "clearprop/studio/playground/messages.py",
+        )
+        + typescript(messages),
+        "drawing/palette.ts": _head(
+            "The stops of the colors: below 0, above 0, and darkest.", "clearprop/glass/colors.py"
+        )
+        + _palette(),
+        "shell/glossary.ts": _head(
+            "What each term means, in one or two sentences.", "clearprop/glass/glossary.py"
+        )
+        + f"export const GLOSSARY = {_record(GLOSSARY)} as const;\n",
+    }
+
+
+def _head(about: str, source: str) -> str:
+    return HEAD.format(about=about, source=source) + "\n"
+
+
+def _record(entries: dict[str, str]) -> str:
+    return json.dumps(entries, indent=2, ensure_ascii=False)
+
+
+def _palette() -> str:
+    stops = {"NEGATIVE": colors.NEGATIVE, "POSITIVE": colors.POSITIVE, "DARKEST": colors.DARKEST}
+    kinds = {"DARKEST": "readonly [number, number, number]"}
+    every = "readonly (readonly [number, number, number])[]"
+    return "".join(
+        f"export const {name}: {kinds.get(name, every)} = {json.dumps(value)};\n"
+        for name, value in stops.items()
+    )
+
+
+def typescript(module: ModuleType) -> str:
+    """Return the module's structs and unions as TypeScript, in their order."""
+    parts = []
+    for name, value in vars(module).items():
+        is_struct = isinstance(value, type) and issubclass(value, msgspec.Struct)
+        if is_struct and value.__module__ == module.__name__:
+            parts.append(_interface(value))
+        elif name in ("Request", "Answer"):
+            members = "".join(f"\n  | {member.__name__}" for member in get_args(value))
+            parts.append(f"export type {name} ={members};\n")
+    return "\n".join(parts)
+
+
+def _interface(struct: type[msgspec.Struct]) -> str:
+    found = types.type_info(struct)
+    assert isinstance(found, types.StructType)
+    about = _documents(struct)
+    lines = [f"/** {about.pop('')} */", f"export interface {struct.__name__} {{"]
+    if found.tag is not None:
+        lines.append(f"  readonly type: {_quoted(found.tag)};")
+    for field in found.fields:
+        if field.name in about:
+            lines.append(f"  /** {about[field.name]} */")
+        lines.append(f"  readonly {field.encode_name}: {_type(field.type)};")
+    return "\n".join([*lines, "}\n"])
+
+
+def _documents(struct: type) -> dict[str, str]:
+    """Return the first paragraph of a docstring under "", and those of the attributes by name."""
+    text = inspect.getdoc(struct) or ""
+    first, _, rest = text.partition("\n\n")
+    found = {"": " ".join(first.split())}
+    name = ""
+    _, _, attributes = rest.partition("Attributes:\n")
+    for line in attributes.splitlines():
+        begun = re.match(r"^ {4}(\w+): (.*)$", line)
+        if begun:
+            name = begun[1]
+            found[name] = begun[2]
+        elif name and line.startswith(" " * 8):
+            found[name] += f" {line.strip()}"
+    return found
+
+
+def _type(found: Any) -> str:
+    match found:
+        case types.BoolType():
+            return "boolean"
+        case types.IntType() | types.FloatType():
+            return "number"
+        case types.StrType():
+            return "string"
+        case types.NoneType():
+            return "null"
+        case types.LiteralType():
+            return " | ".join(_quoted(value) for value in sorted(found.values))
+        case types.StructType():
+            return found.cls.__name__
+        case types.UnionType():
+            return " | ".join(_type(part) for part in found.types)
+        case types.TupleType():
+            return f"readonly [{', '.join(map(_type, found.item_types))}]"
+        case types.VarTupleType() | types.ListType():
+            inner = _type(found.item_type)
+            return f"readonly ({inner})[]" if " " in inner else f"readonly {inner}[]"
+        case types.DictType():
+            return f"Readonly<Record<string, {_type(found.value_type)}>>"
+    raise TypeError(f"no type of TypeScript is known for {found}")
+
+
+def _quoted(value: object) -> str:
+    return f'"{value}"'
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Write or check the file; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tools.studio_types", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    arguments = parser.parse_args(given)
+    stale = []
+    for path, text in sources().items():
+        target = SOURCES / path
+        if not target.is_file() or target.read_text(encoding="utf-8") != text:
+            stale.append(path)
+            if not arguments.check:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(text, encoding="utf-8")
+    for path in stale:
+        print(path, "is stale" if arguments.check else "is written")
+    return 1 if stale and arguments.check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
