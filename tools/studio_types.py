@@ -21,6 +21,7 @@ import msgspec
 from msgspec import inspect as types
 
 from clearprop.glass import colors
+from clearprop.glass.boundary_section import CLASS_COLORS
 from clearprop.glass.glossary import GLOSSARY
 from clearprop.studio.playground import messages
 
@@ -42,7 +43,8 @@ def sources() -> dict[str, str]:
         )
         + typescript(messages),
         "drawing/palette.ts": _head(
-            "The stops of the colors: below 0, above 0, and darkest.", "clearprop/glass/colors.py"
+            "The stops of the colors: below 0, above 0, and darkest; and those of the classes.",
+            "clearprop/glass/colors.py and boundary_section.py",
         )
         + _palette(),
         "shell/glossary.ts": _head(
@@ -61,7 +63,12 @@ def _record(entries: dict[str, str]) -> str:
 
 
 def _palette() -> str:
-    stops = {"NEGATIVE": colors.NEGATIVE, "POSITIVE": colors.POSITIVE, "DARKEST": colors.DARKEST}
+    stops = {
+        "NEGATIVE": colors.NEGATIVE,
+        "POSITIVE": colors.POSITIVE,
+        "DARKEST": colors.DARKEST,
+        "CLASS_COLORS": CLASS_COLORS,
+    }
     kinds = {"DARKEST": "readonly [number, number, number]"}
     every = "readonly (readonly [number, number, number])[]"
     return "".join(
