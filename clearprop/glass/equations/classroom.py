@@ -326,7 +326,7 @@ def _code(solution: WorkedSolution, student: str) -> str:
 
 
 def _owned(solution: WorkedSolution, student: str, code: str) -> WorkedSolution:
-    return WorkedSolution(replace(solution.sheet, owner=f"{student}, sheet {code}"))
+    return replace(solution, sheet=replace(solution.sheet, owner=f"{student}, sheet {code}"))
 
 
 def _stems(names: Sequence[str]) -> list[str]:

@@ -231,4 +231,4 @@ def _gate(draw: Draw, inputs: int, function: str, digits: int) -> Callable[[], W
 
 def _introduced(solution: WorkedSolution, intro: str) -> WorkedSolution:
     sheet = solution.sheet
-    return WorkedSolution(replace(sheet, intro=(intro, *sheet.intro)))
+    return replace(solution, sheet=replace(sheet, intro=(intro, *sheet.intro)))

@@ -178,7 +178,19 @@ def grade_by(sheet: Sheet, filled: str) -> Grade:
         DataError: the text has none of the gaps.
     """
     gaps = (_GAP.match(rest) for _, _, rest, _ in _lines(filled))
-    answers = {int(gap["gap"]): gap["answer"] for gap in gaps if gap}
+    return grade_answers(sheet, {int(gap["gap"]): gap["answer"] for gap in gaps if gap})
+
+
+def grade_answers(sheet: Sheet, answers: Mapping[int, str]) -> Grade:
+    """Grade answers by a solution.
+
+    Args:
+        sheet: of the solution.
+        answers: what was written, by the number of the gap.
+
+    Raises:
+        DataError: none of the answers belongs to a gap of the sheet.
+    """
     lines = [line for line in sheet.lines() if line.gap]
     found = {line.gap: answers[line.gap] for line in lines if line.gap in answers}
     everything = list(sheet.lines())

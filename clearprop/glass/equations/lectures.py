@@ -76,7 +76,7 @@ def two_two_one(digits: int = LECTURE_DIGITS) -> WorkedSolution:
 def _with(solution: WorkedSolution, intro: str, note: str) -> WorkedSolution:
     sheet = solution.sheet
     notes = (("Where the lecture rounds", note),)
-    return WorkedSolution(replace(sheet, intro=(intro, *sheet.intro), notes=notes))
+    return replace(solution, sheet=replace(sheet, intro=(intro, *sheet.intro), notes=notes))
 
 
 LECTURES: dict[str, Callable[..., WorkedSolution]] = {"2-2-1": two_two_one, "gate": gate}
@@ -96,4 +96,4 @@ def lecture(name: str, digits: int = LECTURE_DIGITS) -> WorkedSolution:
         raise unknown_name("worked example", name, LECTURES)
     solution = LECTURES[name](digits=digits)
     footer = f"Made by `clearprop worked {name} --output {name}.md`; `--blank` makes an exercise."
-    return WorkedSolution(replace(solution.sheet, footer=footer))
+    return replace(solution, sheet=replace(solution.sheet, footer=footer))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from clearprop import nn
+from clearprop import nn, tree
 from clearprop.errors import ConfigurationError
 from clearprop.glass.equations import handout
 from clearprop.glass.equations.expression import (
@@ -27,6 +27,23 @@ from clearprop.glass.equations.sheet import LECTURE_DIGITS, GateRow, Line, Secti
 from clearprop.nn.recording import LossLike
 
 
+@dataclass(frozen=True, eq=False)
+class DescentStep:
+    """The passes of a worked solution.
+
+    Attributes:
+        first: the pass with the given numbers.
+        again: the pass after the update; None without a learning rate.
+        rate: the learning rate, eta; None where it was left out.
+        repeat: works out the step that follows, from the new numbers.
+    """
+
+    first: Pass
+    again: Pass | None
+    rate: float | None
+    repeat: Callable[[], WorkedSolution]
+
+
 @dataclass(frozen=True)
 class WorkedSolution:
     """A whole step worked out: forward, backward, update, and forward again.
@@ -36,9 +53,11 @@ class WorkedSolution:
 
     Attributes:
         sheet: the content.
+        step: the passes that it writes out.
     """
 
     sheet: Sheet
+    step: DescentStep = field(repr=False, compare=False)
 
     @property
     def values(self) -> dict[str, float]:
@@ -62,7 +81,7 @@ class WorkedSolution:
 
     def blank(self) -> WorkedSolution:
         """Return the exercise, with numbered gaps in the place of the results."""
-        return WorkedSolution(self.sheet.exercise())
+        return replace(self, sheet=self.sheet.exercise())
 
     def grade(self, filled: str) -> Grade:
         """Grade a filled copy of the exercise in Markdown by this solution.
@@ -137,13 +156,14 @@ def worked_solution(
     """
     _check_step(learning_rate, digits)
     renamed = names or {}
+    next_model, next_x = model, x
     if not isinstance(model, nn.Module) and callable(model):
         first = _of_function(model, x, target, renamed)
         again = None
         if learning_rate is not None:
             assert isinstance(x, Mapping)
-            stepped = {name: x[name] - learning_rate * e for name, e in _errors(first).items()}
-            again = pass_of_function(model, stepped, renamed)
+            next_x = {name: x[name] - learning_rate * e for name, e in _errors(first).items()}
+            again = pass_of_function(model, next_x, renamed)
         heading = title or "A function, gate by gate"
     else:
         if target is None or learning_rate is None:
@@ -152,9 +172,17 @@ def worked_solution(
         first = pass_of_model(model, x, target, loss, renamed)
         changed = _stepped(model, first, learning_rate)
         again = pass_of_model(model, x, target, loss, renamed, changed)
+        next_model = tree.replace(model, changed)
         heading = title or "One step of a network"
     sheet = _SheetWriter(first, again, learning_rate, digits).sheet(heading)
-    return WorkedSolution(sheet.numbered())
+
+    def repeat() -> WorkedSolution:
+        return worked_solution(
+            next_model, next_x, target, learning_rate, loss,
+            digits=digits, title=title, names=names,
+        )  # fmt: skip
+
+    return WorkedSolution(sheet.numbered(), DescentStep(first, again, learning_rate, repeat))
 
 
 def _check_step(learning_rate: float | None, digits: int) -> None:
