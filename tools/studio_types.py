@@ -51,6 +51,11 @@ def sources() -> dict[str, str]:
             "What each term means, in one or two sentences.", "clearprop/glass/glossary.py"
         )
         + f"export const GLOSSARY = {_record(GLOSSARY)} as const;\n",
+        "engine/defaults.ts": _head(
+            "The settings of the playground with which the page begins, and their bounds.",
+            "clearprop/studio/playground/messages.py",
+        )
+        + _defaults(),
     }
 
 
@@ -60,6 +65,18 @@ def _head(about: str, source: str) -> str:
 
 def _record(entries: dict[str, str]) -> str:
     return json.dumps(entries, indent=2, ensure_ascii=False)
+
+
+def _defaults() -> str:
+    settings = json.dumps(msgspec.to_builtins(messages.Settings()), indent=2)
+    bounds = ("MOST_EXAMPLES", "MOST_LAYERS", "MOST_UNITS")
+    return "".join(
+        (
+            'import type { Settings } from "./messages";\n\n',
+            f"export const DEFAULTS: Settings = {settings};\n",
+            *(f"export const {name} = {getattr(messages, name)};\n" for name in bounds),
+        )
+    )
 
 
 def _palette() -> str:

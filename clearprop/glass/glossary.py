@@ -40,6 +40,64 @@ GLOSSARY: dict[str, str] = {
         "chain rule multiplies it by the error signal of the output."
     ),
     "node": "One value of the pass: an input, a parameter, or the result of one operation.",
+    "example": "One row of the data: its inputs, and the target that the output should have.",
+    "target": "What the output should be for an example: a class or a number.",
+    "step": "One change of all weights, made from the gradient of one batch.",
+    "batch size": (
+        "How many examples are averaged for one step. Small batches make many noisy steps, large "
+        "ones few calm steps."
+    ),
+    "noise": "How far the examples are moved at random. With noise, classes overlap.",
+    "test part": (
+        "The examples that are held out: the network never learns from them, so they show how "
+        "well it does on new examples."
+    ),
+    "test error": "The error on the test part: how well the network does on new examples.",
+    "seed": "The number from which all random numbers are made: the same seed gives the same run.",
+    "feature": "A number that the network gets as an input, made from x1 and x2.",
+    "hidden layer": (
+        "A row of units between the inputs and the output. Each unit of a layer reads all values "
+        "of the layer before."
+    ),
+    "unit": (
+        "It multiplies each of its inputs by a weight, adds them and its bias, and applies the "
+        "activation to the sum."
+    ),
+    "activation": (
+        "The function that makes a unit's value from its weighted sum. Without one, many layers "
+        "can do no more than one."
+    ),
+    "weight": "The number by which a unit multiplies one of its inputs. Training changes it.",
+    "bias": "The number that a unit adds to its weighted sum. Training changes it.",
+    "weighted sum": "The inputs of a unit times their weights, summed, plus its bias.",
+    "value": "What a unit gives to the next layer: the activation of its weighted sum.",
+    "learning rate": (
+        "The size of the steps: a weight changes by the learning rate times its gradient. Too "
+        "large, and the loss grows; too small, and learning takes forever."
+    ),
+    "optimizer": "The rule that turns gradients into changes of the weights.",
+    "schedule": "How the learning rate changes during training.",
+    "regularization": (
+        "What keeps weights small or units independent, so that the network learns the rule and "
+        "not the noise of its examples."
+    ),
+    "L1 regularization": (
+        "Adds this factor times the sum of absolute weights to the loss. It drives weights that "
+        "are not needed to zero."
+    ),
+    "L2 regularization": (
+        "Adds this factor times half the sum of squared weights to the loss. It keeps weights "
+        "small."
+    ),
+    "dropout": (
+        "The probability with which each hidden unit is left out of a training step, so that no "
+        "unit can rely on another one alone."
+    ),
+    "initial weights": "How the weights are drawn before the first step.",
+    "decision boundary": "Where the network changes its mind from one class to another.",
+    "principal components": (
+        "The two directions in which the columns of a table vary most, in place of two columns."
+    ),
 }
 """What each term means, in one or two sentences."""
 
