@@ -30,11 +30,16 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 LESSONS = sorted((DOCS / "lessons").glob("*.md"))
 PAGES = [DOCS / "data.md", DOCS / "modules.md"]
 MODULES = sorted(PACKAGE.rglob("*.py"))
+PAGE_SOURCES = ROOT / "studio-ui" / "src"
 TEXTS = [
     path
-    for folder in (PACKAGE, DOCS, ROOT / "tests", ROOT / "benchmarks", ROOT / "examples")
+    for folder in (
+        *(PACKAGE, DOCS, PAGE_SOURCES),
+        *(ROOT / "tests", ROOT / "benchmarks", ROOT / "examples", ROOT / "tools"),
+    )
     for path in sorted(folder.rglob("*"))
-    if path.suffix in {".py", ".md", ".html", ".css", ".js", ".toml", ".yml"}
+    if path.suffix in {".py", ".md", ".html", ".css", ".js", ".ts", ".svelte", ".toml", ".yml"}
+    and PACKAGE / "studio" / "static" not in path.parents  # built from the sources of the page
 ]
 
 LONGEST_FILE = 500
