@@ -23,7 +23,7 @@ from msgspec import inspect as types
 from clearprop.glass import colors
 from clearprop.glass.boundary_section import CLASS_COLORS
 from clearprop.glass.glossary import GLOSSARY
-from clearprop.studio.playground import messages
+from clearprop.studio.playground import choices, messages
 
 SOURCES = Path(__file__).parents[1] / "studio-ui" / "src"
 
@@ -42,6 +42,11 @@ def sources() -> dict[str, str]:
             "clearprop/studio/playground/messages.py",
         )
         + typescript(messages),
+        "engine/choices.ts": _head(
+            "What the settings of the playground can be chosen from.",
+            "clearprop/studio/playground/choices.py",
+        )
+        + typescript(choices),
         "drawing/palette.ts": _head(
             "The stops of the colors: below 0, above 0, and darkest; and those of the classes.",
             "clearprop/glass/colors.py and boundary_section.py",

@@ -43,7 +43,11 @@ Unit = Literal["example", "batch", "epoch"]
 
 
 class Point(Struct, frozen=True, forbid_unknown_fields=True):
-    """A point that the user drew: its place, from -6 to 6, and its target: a class or a number."""
+    """A point that the user drew: its place, from -6 to 6, and its target: a class or a number.
+
+    Where the targets of all points are whole numbers from 0 to 5, they are numbers of classes;
+    else they are the targets of a regression.
+    """
 
     x1: Finite
     x2: Finite
@@ -111,13 +115,14 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         data: the examples.
         features: what the network gets of x1 and x2.
         layers: hidden layers from the input on.
-        loss: by its name; it decides the last layer: one unit with "tanh" for classes -1 and 1
-            ("squared_error", "hinge"), one logit ("binary_cross_entropy"), one for each class
+        loss: by its name; it decides the last layer and how it takes the targets, as the catalog
+            says: one unit with "tanh" for two classes as -1 and 1 ("squared_error"), one logit for
+            classes as 0 and 1 ("binary_cross_entropy", "hinge"), one unit for each class
             ("cross_entropy"), one number for a regression.
         optimizer: what turns gradients into steps.
         learning_rate: its step size.
         schedule: how the learning rate changes.
-        batch_size: examples of a step.
+        batch_size: examples of a step; the whole training part where that is smaller.
         l1: factor of the sum of absolute weights that is added to the loss.
         l2: factor of half the sum of squared weights.
         dropout: the rate after every hidden layer.
@@ -187,7 +192,8 @@ class ForkRun(Struct, tag="fork", frozen=True, forbid_unknown_fields=True):
     """Leave the run here with other settings; its curves stay for comparison.
 
     Answered by `Configured`. The settings may change what does not decide the shapes: loss,
-    optimizer, learning rate, schedule, batch size, regularization, epochs.
+    optimizer, learning rate, schedule, batch size, regularization, activations, epochs. An
+    optimizer of another kind, and one that gets or loses a penalty, begins with a new state.
     """
 
     settings: Settings
@@ -268,7 +274,7 @@ class Network(Struct, frozen=True):
     Attributes:
         features: names of its inputs.
         layers: hidden layers and the output.
-        formula: of the loss, as MathML.
+        formula: of the loss, as MathML; t is the target as the loss takes it, such as -1 or 1.
     """
 
     features: tuple[str, ...]
@@ -278,6 +284,8 @@ class Network(Struct, frozen=True):
 
 class Examples(Struct, frozen=True):
     """What the page needs to know of the examples; their numbers come in the first frame.
+
+    There ``targets`` are the numbers of the classes, 0, 1, ..., or those of a regression.
 
     Attributes:
         training: how many there are, before those of the test part.

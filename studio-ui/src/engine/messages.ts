@@ -61,7 +61,7 @@ export interface Settings {
   readonly features: readonly ("sin(x1)" | "sin(x2)" | "x1" | "x1*x2" | "x1^2" | "x2" | "x2^2")[];
   /** hidden layers from the input on. */
   readonly layers: readonly LayerSettings[];
-  /** by its name; it decides the last layer: one unit with "tanh" for classes -1 and 1 ("squared_error", "hinge"), one logit ("binary_cross_entropy"), one for each class ("cross_entropy"), one number for a regression. */
+  /** by its name; it decides the last layer and how it takes the targets, as the catalog says: one unit with "tanh" for two classes as -1 and 1 ("squared_error"), one logit for classes as 0 and 1 ("binary_cross_entropy", "hinge"), one unit for each class ("cross_entropy"), one number for a regression. */
   readonly loss: string;
   /** what turns gradients into steps. */
   readonly optimizer: OptimizerSettings;
@@ -69,7 +69,7 @@ export interface Settings {
   readonly learning_rate: number;
   /** how the learning rate changes. */
   readonly schedule: ScheduleSettings;
-  /** examples of a step. */
+  /** examples of a step; the whole training part where that is smaller. */
   readonly batch_size: number;
   /** factor of the sum of absolute weights that is added to the loss. */
   readonly l1: number;
@@ -190,7 +190,7 @@ export interface Network {
   readonly features: readonly string[];
   /** hidden layers and the output. */
   readonly layers: readonly DenseLayer[];
-  /** of the loss, as MathML. */
+  /** of the loss, as MathML; t is the target as the loss takes it, such as -1 or 1. */
   readonly formula: string;
 }
 
