@@ -1,0 +1,68 @@
+// Computes with the engine of the classroom file what a test compares with Python.
+// Usage: node dense_driver.mjs BUNDLE < cases.json > results.json
+
+import { readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+
+const dense = await import(pathToFileURL(process.argv[2]).href);
+
+function network({ features, shapes, loss, parameters }) {
+  const made = new dense.Network(features, shapes, loss);
+  made.parameters.set(parameters);
+  return made;
+}
+
+const kinds = {
+  names: () => ({
+    activations: Object.keys(dense.ACTIVATIONS),
+    losses: Object.entries(dense.LOSSES).map(([name, { error }]) => [name, error]),
+    optimizers: Object.entries(dense.OPTIMIZERS).map(([name, { options }]) => [
+      name,
+      Object.fromEntries(Object.entries(options).map(([key, { initial }]) => [key, initial])),
+    ]),
+    schedules: Object.keys(dense.SCHEDULES),
+  }),
+
+  activation: ({ name, x }) => {
+    const { value, slope } = dense.ACTIVATIONS[name];
+    const y = x.map(value);
+    return { y, slope: x.map((one, i) => slope(one, y[i])) };
+  },
+
+  passes: (one) => {
+    const made = network(one);
+    const [inputs, targets] = [new Float64Array(one.inputs), new Float64Array(one.targets)];
+    const traces = made.traces(one.batch);
+    const inputError = new Float64Array(inputs.length);
+    made.forward(inputs, one.batch, traces);
+    const [objective, error] = made.measure(traces, targets, one.batch);
+    made.backward(inputs, targets, one.batch, traces, inputError);
+    return {
+      objective: objective / one.batch,
+      error: error / one.batch,
+      gradients: [...made.gradients],
+      inputError: [...inputError],
+      values: traces.map(({ value }) => [...value]),
+      errors: traces.map(({ error }) => [...error]),
+      deltas: traces.map(({ delta }) => [...delta]),
+    };
+  },
+
+  descent: (one) => {
+    const made = network(one);
+    const [inputs, targets] = [new Float64Array(one.inputs), new Float64Array(one.targets)];
+    const traces = made.traces(one.batch);
+    const descent = new dense.Descent(one.optimizer, one.options, made.parameters.length);
+    for (let t = 0; t < one.steps; t++) {
+      made.forward(inputs, one.batch, traces);
+      made.backward(inputs, targets, one.batch, traces);
+      dense.penalize(made.parameters, made.gradients, made.isWeight, one.l1, one.l2);
+      const rate = dense.learningRate(one.schedule.name, one.rate, t, one.schedule.options);
+      descent.update(made.parameters, made.gradients, rate, t);
+    }
+    return [...made.parameters];
+  },
+};
+
+const cases = JSON.parse(readFileSync(0, "utf8"));
+process.stdout.write(JSON.stringify(cases.map((one) => kinds[one.kind](one))));
