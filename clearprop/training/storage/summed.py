@@ -22,7 +22,7 @@ from clearprop.files import append, open_to_append, read_errors, write_errors
 
 SUFFIX = ".crc32"
 
-_SUM = np.dtype([("end", "<u8"), ("crc32", "<u4")])
+SUM = np.dtype([("end", "<u8"), ("crc32", "<u4")])
 """Of a part: where it ends in the file, and the CRC-32 of its bytes."""
 
 
@@ -51,7 +51,7 @@ class SummedFile:
         if whole < self._end:
             self.rewind(whole)
         else:
-            self._keep(_up_to(_read_sums(path), whole), whole, is_damaged=not is_new)
+            self._keep(_up_to(read_sums(path), whole), whole, is_damaged=not is_new)
 
     @property
     def size(self) -> int:
@@ -99,7 +99,7 @@ class SummedFile:
         """
         if size > self._end:
             raise RunError("the file is shorter", where=str(self.path))
-        kept = _up_to(_read_sums(self.path), size)
+        kept = _up_to(read_sums(self.path), size)
         place = int(kept["end"][-1]) if len(kept) else 0
         is_damaged = compared_with_sums(self.path).is_damaged(place, size)
         with write_errors(self.path):
@@ -131,7 +131,7 @@ class SummedFile:
             self._add_sum(size, crc32 ^ (2**32 - 1) if is_damaged else crc32)
 
     def _add_sum(self, end: int, crc32: int) -> None:
-        append(self._sums, np.array((end, crc32), _SUM).tobytes(), self._sums_path)
+        append(self._sums, np.array((end, crc32), SUM).tobytes(), self._sums_path)
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def _state(path: Path) -> tuple[int, int] | None:
 def _compared(path: Path) -> Agreement:
     with read_errors(path, RunError):
         known = sums_path(path).is_file()
-        before = _read_sums(path)
+        before = read_sums(path)
         if not path.is_file():
             return Agreement(0, missing=int(before["end"].max()) if len(before) else 0)
         # A mapped file would end this process where a resumed run cuts it off.
@@ -204,7 +204,7 @@ def _compared(path: Path) -> Agreement:
             size = os.fstat(file.fileno()).st_size
             if not known:
                 return Agreement(size, unknown=True)
-            return _agreement(file, size, before, _read_sums(path))
+            return _agreement(file, size, before, read_sums(path))
 
 
 def _crc32(file: IO[bytes], place: int, end: int) -> int:
@@ -270,8 +270,13 @@ def _joined(ranges: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     return tuple(found)
 
 
-def _read_sums(path: Path) -> NDArray[np.void]:
+def read_sums(path: Path) -> NDArray[np.void]:
+    """Return the checksums of a file, `SUM` each; none where there are none.
+
+    Raises:
+        RunError: they cannot be read.
+    """
     file = sums_path(path)
     with read_errors(file, RunError):
         content = file.read_bytes() if file.is_file() else b""
-    return np.frombuffer(content[: len(content) // _SUM.itemsize * _SUM.itemsize], _SUM)
+    return np.frombuffer(content[: len(content) // SUM.itemsize * SUM.itemsize], SUM)
