@@ -14,7 +14,7 @@ ALLOWANCE = 128 << 20
 """What the threads of the reader need however small the file is, in bytes."""
 
 REFUSED = 3
-"""The exit code where polars refuses the file."""
+"""The exit code of a program that refuses the file; the last line of what it complains says why."""
 
 
 def main(arguments: Sequence[str]) -> int:

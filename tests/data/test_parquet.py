@@ -11,7 +11,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from clearprop import data
-from clearprop.data import parquet, parquet_process
+from clearprop.data import limited_process, parquet, parquet_process
 from clearprop.errors import DataError
 
 
@@ -67,7 +67,7 @@ def test_a_process_that_does_not_end(
 ) -> None:
     ends_with("import time\ntime.sleep(600)\n", tmp_path, monkeypatch)
     monkeypatch.setattr(parquet, "SECONDS", 1)
-    monkeypatch.setattr(parquet, "WAIT", 1)
+    monkeypatch.setattr(limited_process, "WAIT", 1)
     with pytest.raises(DataError, match="its reader did not end within 1 s"):
         parquet.read_parquet(path)
 
