@@ -23,6 +23,7 @@ from msgspec import inspect as types
 from clearprop.glass import colors
 from clearprop.glass.boundary_section import CLASS_COLORS
 from clearprop.glass.glossary import GLOSSARY
+from clearprop.studio.models import messages as of_models
 from clearprop.studio.playground import choices, messages
 
 SOURCES = Path(__file__).parents[1] / "studio-ui" / "src"
@@ -47,6 +48,11 @@ def sources() -> dict[str, str]:
             "clearprop/studio/playground/choices.py",
         )
         + typescript(choices),
+        "models/messages.ts": _head(
+            "What the views of any model send and get.", "clearprop/studio/models/messages.py"
+        )
+        + typescript(of_models)
+        + f"\nexport const STATISTICS = {json.dumps(of_models.STATISTICS)} as const;\n",
         "drawing/palette.ts": _head(
             "The stops of the colors: below 0, above 0, and darkest; and those of the classes.",
             "clearprop/glass/colors.py and boundary_section.py",

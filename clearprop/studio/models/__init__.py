@@ -1,0 +1,78 @@
+"""The views of any model: its graph, the numbers of one pass, pictures and sequences from inside.
+
+A note for the developers of views. In Python everything goes through a `Viewer` (`viewer.py`); over
+HTTP each method below is one address under ``/api/models``, with the method's arguments as its
+query. `messages.py` describes all JSON and all headers of frames; `tools/studio_types.py` writes
+them as types for the page. Frames are those of `clearprop.studio.frames`.
+
+==================================================  ==============================================
+``Viewer`` and HTTP                                 answer
+==================================================  ==============================================
+``sources()``                      GET sources      JSON `SourceList`
+``graph(source)``                  GET graph        JSON `NetworkGraph`
+``examples(source, start, count)`` GET examples     JSON `ExampleList`
+``begin(PassRequest)``             POST pass        frame "pass", header `PassShown`
+``array(pass_id, node, what,       GET array        frame "array", header `ArrayShown`
+input, first)``
+``numbers(pass_id, node, what,     GET numbers      frame "numbers", header `NumbersShown`
+input, index)``
+``why(pass_id, node, index)``      GET why          JSON `WhyShown`
+``cell(pass_id, node, index)``     GET cell         frame "cell", header `CellShown`
+``field(pass_id, group, index)``   GET field        frame "field", header `FieldShown`
+``maps(pass_id)``                  GET maps         frame "maps", header `MapsShown`
+``sequence(pass_id)``              GET sequence     frame "sequence", header `SequenceShown`
+==================================================  ==============================================
+
+An error is a `Problem` with status 400, 404 or 503. An ``index`` is written "0,3,4,2", the batch
+first; ``numbers`` takes ":" for a whole axis. The batch has one example. ``what`` is "value",
+"error", or with ``input`` "passed" and "local".
+
+Codes are 8-bit: ``value = (code - 127) / 127 * limit`` for 0 to 254; 255 is not finite.
+
+**pass**: ``value`` and ``error`` float32 (nodes, 9): `STATISTICS` of each node's value and error
+signal, in the order of ``NetworkGraph.nodes``; NaN where there is none.
+
+**array**: ``codes`` uint8 (tiles, rows, columns); where they are few enough also ``numbers``
+float32 of the same shape: the exact entries that the pixels show.
+
+**numbers**: ``numbers`` float32 (int32 for integers), with the axes that ``index`` left whole.
+
+**maps**, k = 0.. for the layers, the input first: ``value.k`` and ``error.k`` uint8
+(maps, H, W), with ``value_limit.k`` and ``error_limit.k`` float32 (1,); for a layer without places
+H = 1 and W its units. An integer input has no ``error.k``.
+
+**cell**, by its kind:
+
+- convolution: ``patch``, ``kernel`` and ``product`` float32 (kh, kw, channels); ``inside`` uint8
+  (kh, kw), 0 where the patch is padding; ``rows`` int32 (kh,), ``columns`` int32 (kw,), of the
+  input, below 0 or too large in the padding; ``channels`` int32 (channels,); ``passed`` float32 =
+  error x kernel, what this entry adds to the error signal of its patch; ``gradient`` = error x
+  patch, what it adds to the gradient of the kernel.
+- max_pool and average_pool: ``patch`` and ``passed`` float32 (kh, kw), ``inside``, ``rows``,
+  ``columns`` as above; the header has ``winner``.
+- weighted_sum (an entry of a matrix product): ``input``, ``weight``, ``product``, ``passed``
+  = error x weight and ``gradient`` = error x input, float32 (n,).
+- entrywise: none; the header has ``operands``. other: none; the header has ``text``.
+
+With one or three axes of places all of these have one or three in place of (kh, kw).
+
+**field**: ``reached`` uint8 (H, W), 1 where the input can reach the unit; ``influence`` float32
+(H, W), the sum over channels of |d unit / d input| in this pass.
+
+**sequence**, T places, K classes:
+
+- ``probability`` and ``logit_error`` float32 (T, K): of the next token, and dE/dlogit.
+- ``attention.k`` and ``attention_error.k`` float32 (heads, T, S), k = 0.. for ``attentions``: the
+  weights, and dE/dweight where each weight is taken as a value of its own.
+- ``NAME.k`` float32 (T, H) for ``recurrent`` k and each of its ``names``, such as ``forget.0``,
+  ``cell.0``, ``hidden.0``; ``NAME_error.k`` = dE/dvalue of the same at every step.
+- ``stream.k`` and ``stream_error.k`` float32 (T,): root mean square of the vector at each place
+  and the norm of its error signal, for ``streams`` k. The first is the embedding: what reaches
+  back to each token.
+
+To see what reaches back from one place make a pass with ``PassRequest.position``.
+
+A model that changes, such as one that trains in the page, is offered as a source:
+``viewer.sources.offer(Given(title, model, loss, preprocessor, data))`` returns its id, and
+``offer(given, id)`` replaces it; the traced pass is used again, so a new pass takes milliseconds.
+"""
