@@ -451,3 +451,36 @@ class Problem(Struct, tag="problem", frozen=True):
 
 
 Answer = Configured | Playing | Curves | Explained | Findings | Script | Problem
+
+
+# --- answers over HTTP ---------------------------------------------------------------------------
+
+
+class TableColumn(Struct, frozen=True):
+    """A column of an uploaded table, as `clearprop.data.columns_of` takes it.
+
+    Attributes:
+        name: of the column.
+        kind: what it was taken for, such as "number", "3 categories", "date" or "refused".
+        about: its range or its categories, or why it cannot be used.
+        notes: what looks doubtful in it.
+    """
+
+    name: str
+    kind: str
+    about: str
+    notes: tuple[str, ...] = ()
+
+
+class Table(Struct, frozen=True):
+    """The answer to an upload: `POST /api/tables?name=FILE`, whose body is the file.
+
+    Attributes:
+        name: for `DataSettings.table`.
+        rows: how many.
+        columns: in their order.
+    """
+
+    name: str
+    rows: int
+    columns: tuple[TableColumn, ...]

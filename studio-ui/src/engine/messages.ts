@@ -344,3 +344,25 @@ export type Answer =
   | Findings
   | Script
   | Problem;
+
+/** A column of an uploaded table, as `clearprop.data.columns_of` takes it. */
+export interface TableColumn {
+  /** of the column. */
+  readonly name: string;
+  /** what it was taken for, such as "number", "3 categories", "date" or "refused". */
+  readonly kind: string;
+  /** its range or its categories, or why it cannot be used. */
+  readonly about: string;
+  /** what looks doubtful in it. */
+  readonly notes: readonly string[];
+}
+
+/** The answer to an upload: `POST /api/tables?name=FILE`, whose body is the file. */
+export interface Table {
+  /** for `DataSettings.table`. */
+  readonly name: string;
+  /** how many. */
+  readonly rows: number;
+  /** in their order. */
+  readonly columns: readonly TableColumn[];
+}
