@@ -227,8 +227,7 @@ def read_events(path: Path) -> list[Logged]:
     parts = compared_with_sums(file)
     with read_errors(file, RunError):
         content = file.read_bytes()[: parts.size] if parts.size else b""
-    told = [f"the line {_lines(content, first)}" for first, _ in parts.damaged]
-    _warn(file, parts, told, "what happened then is missing in curves and reports")
+    _warn(file, damage_of_events(parts, content))
     lines = parts.without(content).decode("utf-8", "replace").splitlines()
     return as_it_went(read_lines(lines))
 
@@ -245,25 +244,52 @@ def read_losses(path: Path) -> NDArray[np.float32]:
     parts = compared_with_sums(file)
     with read_errors(file, RunError):
         content = file.read_bytes()[: parts.size] if parts.size else b""
+    _warn(file, damage_of_losses(parts))
+    return losses_of(content, parts)
+
+
+def losses_of(content: bytes, parts: Agreement) -> NDArray[np.float32]:
+    """Return the losses in the bytes of ``losses.f32``; those that do not agree are NaN."""
     losses = np.frombuffer(content[: len(content) // 4 * 4], "<f4").astype(np.float32)
-    told = []
     for first, end in parts.damaged:
         losses[first // 4 : -(-end // 4)] = np.nan
-        told.append(f"the losses {first // 4 + 1:,} to {-(-end // 4):,}")
-    _warn(file, parts, told, "they are NaN here")
     return losses
+
+
+def damage_of_events(parts: Agreement, content: bytes) -> list[str]:
+    """Return in words what of ``events.jsonl`` does not agree with its checksum.
+
+    Args:
+        parts: the file compared with its checksums.
+        content: of the file.
+    """
+    told = [f"the line {_lines(content, first)}" for first, _ in parts.damaged]
+    return _damage(parts, told, "what happened then is missing in curves and reports")
+
+
+def damage_of_losses(parts: Agreement) -> list[str]:
+    """Return in words what of ``losses.f32`` does not agree with its checksum.
+
+    >>> damage_of_losses(Agreement(400, damaged=((40, 80),)))
+    ['the losses 11 to 20 damaged: they are NaN here']
+    """
+    told = [f"the losses {a // 4 + 1:,} to {-(-b // 4):,}" for a, b in parts.damaged]
+    return _damage(parts, told, "they are NaN here")
 
 
 def _lines(content: bytes, place: int) -> str:
     return f"{content.count(bytes([10]), 0, place) + 1:,}"
 
 
-def _warn(file: Path, parts: Agreement, damaged: list[str], instead: str) -> None:
-    """Warn of what does not agree with its checksum."""
+def _damage(parts: Agreement, damaged: list[str], instead: str) -> list[str]:
     more = f" and {len(damaged) - 3} other places" if len(damaged) > 3 else ""
     found = [f"{', '.join(damaged[:3])}{more} damaged: {instead}"] if damaged else []
     if parts.missing:
         found.append(f"the last {parts.missing:,} bytes are missing: the file was cut off")
+    return found
+
+
+def _warn(file: Path, found: list[str]) -> None:
     for text in found:
         warnings.warn(f"{file}: {text}", stacklevel=3)
 
