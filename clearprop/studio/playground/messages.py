@@ -472,7 +472,7 @@ class TableColumn(Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-class Table(Struct, frozen=True):
+class Uploaded(Struct, frozen=True):
     """The answer to an upload: `POST /api/tables?name=FILE`, whose body is the file.
 
     Attributes:

@@ -358,7 +358,7 @@ export interface TableColumn {
 }
 
 /** The answer to an upload: `POST /api/tables?name=FILE`, whose body is the file. */
-export interface Table {
+export interface Uploaded {
   /** for `DataSettings.table`. */
   readonly name: string;
   /** how many. */
