@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import json
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,8 +28,11 @@ def missing() -> str | None:
 
 
 @functools.cache
-def _bundle(folder: Path) -> Path:
-    made = folder / "dense.mjs"
+def _bundle() -> Path:
+    """Return the engine as one file of JavaScript; it is made once in a session."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    made = Path(folder.name) / "dense.mjs"
     command = ["node_modules/.bin/rolldown", "src/dense/index.ts", "--format", "esm"]
     done = subprocess.run(
         [*command, "-o", str(made)], cwd=PAGE, capture_output=True, text=True, check=False
@@ -36,12 +41,12 @@ def _bundle(folder: Path) -> Path:
     return made
 
 
-def computed(cases: Sequence[dict[str, Any]], folder: Path) -> list[Any]:
+def computed(cases: Sequence[dict[str, Any]]) -> list[Any]:
     """Return what the engine computes for each case."""
     if (reason := missing()) is not None:
         pytest.skip(reason)
     done = subprocess.run(
-        ["node", str(DRIVER), str(_bundle(folder))],
+        ["node", str(DRIVER), str(_bundle())],
         input=json.dumps(cases),
         capture_output=True,
         text=True,

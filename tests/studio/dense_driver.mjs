@@ -62,6 +62,17 @@ const kinds = {
     }
     return [...made.parameters];
   },
+
+  points: ({ settings, features }) => {
+    const { places, targets, ...others } = dense.pointSet(settings);
+    const found = [...dense.features(places, features)];
+    return { ...others, places: [...places], targets: [...targets], features: found };
+  },
+
+  formula: ({ formula, value }) => ({
+    mathml: dense.sides([formula], value, dense.MATHML),
+    text: dense.sides([formula], value, dense.TEXT),
+  }),
 };
 
 const cases = JSON.parse(readFileSync(0, "utf8"));

@@ -5,7 +5,7 @@ The library computes in float64 here, as the engine does.
 
 from __future__ import annotations
 
-from pathlib import Path
+import itertools
 from typing import Any
 
 import jax
@@ -21,10 +21,11 @@ from tests.studio import dense
 TOLERANCE = 1e-6
 BATCH = 7
 ELEMENTWISE = sorted(set(ops.ACTIVATIONS) - {"softmax", "log_softmax"})
-WITH_ONE_TARGET = (
-    "cross_entropy binary_cross_entropy log_loss squared_error mean_squared_error "
-    "binary_squared_error hinge perceptron absolute_error mean_absolute_error huber smooth_l1"
-).split()
+WITH_ONE_TARGET = [
+    *("cross_entropy", "binary_cross_entropy", "log_loss", "binary_squared_error", "hinge"),
+    *("perceptron", "squared_error", "mean_squared_error", "absolute_error"),
+    *("mean_absolute_error", "huber", "smooth_l1"),
+]
 OPTIMIZERS: dict[str, dict[str, float]] = {
     "sgd": {},
     "momentum": {"momentum": 0.8},
@@ -46,11 +47,6 @@ SCHEDULES: dict[str, dict[str, float]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("dense")
-
-
 def close(one: object, other: object) -> float:
     """Assert that arrays agree, and return their largest relative difference."""
     a, b = np.asarray(one, np.float64).ravel(), np.asarray(other, np.float64).ravel()
@@ -70,7 +66,7 @@ def drawn(seed: int, activations: list[str], loss: str, varied: bool = False) ->
     units.append(classes if loss == "cross_entropy" else 1)
     shapes = [{"units": n, "activation": f} for n, f in zip(units, activations, strict=True)]
     sizes = [features, *units]
-    count = sum((a + 1) * b for a, b in zip(sizes, sizes[1:], strict=False))
+    count = sum((a + 1) * b for a, b in itertools.pairwise(sizes))
     if loss == "cross_entropy":
         targets = random.integers(0, classes, BATCH).astype(float)
     elif nn.find_loss(loss).task == "classification":
@@ -137,9 +133,9 @@ def passes(case: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def compare(cases: list[dict[str, Any]], folder: Path) -> float:
+def compare(cases: list[dict[str, Any]]) -> float:
     farthest = 0.0
-    for case, found in zip(cases, dense.computed(cases, folder), strict=True):
+    for case, found in zip(cases, dense.computed(cases), strict=True):
         for name, expected in passes(case).items():
             many = isinstance(expected, list)
             pairs = zip(found[name], expected, strict=True) if many else [(found[name], expected)]
@@ -147,9 +143,9 @@ def compare(cases: list[dict[str, Any]], folder: Path) -> float:
     return farthest
 
 
-def test_names_are_those_of_the_library(folder: Path) -> None:
+def test_names_are_those_of_the_library() -> None:
     """What the engine does not have is listed here, so that nothing is left out unnoticed."""
-    (names,) = dense.computed([{"kind": "names"}], folder)
+    (names,) = dense.computed([{"kind": "names"}])
     assert sorted(names["activations"]) == ELEMENTWISE
     assert sorted(name for name, _ in names["losses"]) == sorted(WITH_ONE_TARGET)
     assert all(nn.find_loss(name).error_name == error for name, error in names["losses"])
@@ -162,10 +158,10 @@ def test_names_are_those_of_the_library(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
-def test_an_activation_and_its_slope_agree_everywhere(name: str, folder: Path) -> None:
+def test_an_activation_and_its_slope_agree_everywhere(name: str) -> None:
     """Each entry by itself, also far out, where rounding could eat all digits."""
     x = np.concatenate([np.linspace(-8, 8, 321), [-30.0, -20.0, 20.0, 30.0, 700.0, -700.0]])
-    (found,) = dense.computed([{"kind": "activation", "name": name, "x": x.tolist()}], folder)
+    (found,) = dense.computed([{"kind": "activation", "name": name, "x": x.tolist()}])
     with jax.enable_x64(True):
         y = np.asarray(ops.ACTIVATIONS[name](jnp.asarray(x)))
         slope = np.zeros_like(x)
@@ -177,17 +173,17 @@ def test_an_activation_and_its_slope_agree_everywhere(name: str, folder: Path) -
     np.testing.assert_allclose(found["slope"], slope, rtol=TOLERANCE, atol=1e-14)
 
 
-def test_passes_of_every_activation_agree(folder: Path) -> None:
+def test_passes_of_every_activation_agree() -> None:
     cases = [
         {"kind": "passes", **drawn(seed, [name, name, "identity"], loss)}
         for seed, name in enumerate(ELEMENTWISE)
         for loss in ("squared_error", "cross_entropy")
     ]
     with jax.enable_x64(True):
-        assert compare(cases, folder) < TOLERANCE
+        assert compare(cases) < TOLERANCE
 
 
-def test_passes_of_every_loss_agree(folder: Path) -> None:
+def test_passes_of_every_loss_agree() -> None:
     last = {"squared_error": ("tanh", "identity"), "log_loss": ("sigmoid",)}
     cases = [
         {"kind": "passes", **drawn(100 + seed, ["tanh", "sigmoid", end], loss)}
@@ -195,11 +191,11 @@ def test_passes_of_every_loss_agree(folder: Path) -> None:
         for end in last.get(loss, ("identity",))
     ]
     with jax.enable_x64(True):
-        assert compare(cases, folder) < TOLERANCE
+        assert compare(cases) < TOLERANCE
 
 
 @pytest.mark.parametrize("depth", [1, 2, 5])
-def test_passes_of_every_depth_agree(depth: int, folder: Path) -> None:
+def test_passes_of_every_depth_agree(depth: int) -> None:
     random = np.random.default_rng(depth)
     cases = []
     for seed in range(4):
@@ -208,7 +204,7 @@ def test_passes_of_every_depth_agree(depth: int, folder: Path) -> None:
         end = "sigmoid" if loss == "log_loss" else "identity"
         cases.append({"kind": "passes", **drawn(10 * depth + seed, [*names, end], loss, True)})
     with jax.enable_x64(True):
-        assert compare(cases, folder) < TOLERANCE
+        assert compare(cases) < TOLERANCE
 
 
 # --- training ------------------------------------------------------------------------------------
@@ -256,22 +252,22 @@ def descent(seed: int, optimizer: str, **changed: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", sorted(OPTIMIZERS))
-def test_weights_after_20_steps_agree(name: str, folder: Path) -> None:
+def test_weights_after_20_steps_agree(name: str) -> None:
     cases = [
         descent(200, name),
         descent(201, name, options=OPTIMIZERS[name]),
         descent(202, name, l1=0.01, l2=0.1),
     ]
     with jax.enable_x64(True):
-        for case, found in zip(cases, dense.computed(cases, folder), strict=True):
+        for case, found in zip(cases, dense.computed(cases), strict=True):
             expected = trained(case)
             assert np.abs(expected - case["parameters"]).max() > 1e-3  # it has moved
             close(found, expected)
 
 
 @pytest.mark.parametrize("name", sorted(SCHEDULES))
-def test_weights_under_a_schedule_agree(name: str, folder: Path) -> None:
+def test_weights_under_a_schedule_agree(name: str) -> None:
     case = descent(300, "sgd", schedule={"name": name, "options": SCHEDULES[name]})
     with jax.enable_x64(True):
-        (found,) = dense.computed([case], folder)
+        (found,) = dense.computed([case])
         close(found, trained(case))
