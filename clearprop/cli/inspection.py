@@ -133,7 +133,7 @@ def run_explain(arguments: argparse.Namespace) -> int:
 def _with_targets(subject: Subject, wish: str | None) -> tuple[Glass, str]:
     """Return the pass of an example whose target is compared with the output, and its name."""
     if wish is None and len(subject):
-        row, why = _worst(subject)
+        row, why = subject.worst()
     else:
         row, why = _number(wish or "0", len(subject), subject.part), ""
     glass = explain(subject.model, *subject.model_examples(np.array([row])), subject.loss)
@@ -173,17 +173,6 @@ def _number(text: str, count: int, part: str) -> int:
             expected=f"a number from 0 to {count - 1}, of the {part} part",
         )
     return number
-
-
-def _worst(subject: Subject) -> tuple[int, str]:
-    """Return the wrong prediction with the largest loss; without one the largest loss."""
-    losses = subject.losses_by_example
-    if subject.evaluation.confusion is None:
-        return int(losses.argmax()), ", the one with the largest loss"
-    wrong = np.flatnonzero(subject.predictions != subject.truths)
-    if not len(wrong):
-        return int(losses.argmax()), ", the right prediction with the largest loss"
-    return int(wrong[losses[wrong].argmax()]), ", the wrong prediction with the largest loss"
 
 
 def _shown(glass: Glass, wanted: str | None) -> str:

@@ -160,6 +160,16 @@ class Subject:
         losses = np.asarray(self.loss.per_example(outputs, targets), np.float64)
         return np.asarray(losses.reshape(len(losses), -1).mean(axis=1))
 
+    def worst(self) -> tuple[int, str]:
+        """Return the wrong prediction with the largest loss, else the largest loss, and in words."""
+        losses = self.losses_by_example
+        if self.evaluation.confusion is None:
+            return int(losses.argmax()), ", the one with the largest loss"
+        wrong = np.flatnonzero(self.predictions != self.truths)
+        if not len(wrong):
+            return int(losses.argmax()), ", the right prediction with the largest loss"
+        return int(wrong[losses[wrong].argmax()]), ", the wrong prediction with the largest loss"
+
     @property
     def noun(self) -> str:
         """The noun for one example: "example", "text", "sentence" or "window"."""
