@@ -161,7 +161,7 @@ class Subject:
         return np.asarray(losses.reshape(len(losses), -1).mean(axis=1))
 
     def worst(self) -> tuple[int, str]:
-        """Return the wrong prediction with the largest loss, else the largest loss, and in words."""
+        """Return the wrong prediction with the largest loss, and its description in words."""
         losses = self.losses_by_example
         if self.evaluation.confusion is None:
             return int(losses.argmax()), ", the one with the largest loss"
