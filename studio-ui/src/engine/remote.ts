@@ -1,0 +1,84 @@
+// An engine at the other end of a WebSocket. A lost connection is made again, with growing pauses.
+
+import type { Engine, EngineState } from "./engine";
+import { decode, type Frame } from "./frame";
+import type { Answer, Request } from "./messages";
+
+const FIRST_PAUSE = 400;
+const LONGEST_PAUSE = 10_000;
+
+export interface Socket {
+  binaryType: string;
+  onopen: (() => void) | null;
+  onclose: (() => void) | null;
+  onmessage: ((event: { readonly data: unknown }) => void) | null;
+  readonly readyState: number;
+  send(text: string): void;
+  close(): void;
+}
+
+const OPEN = 1;
+
+export class RemoteEngine implements Engine {
+  onAnswer: (answer: Answer) => void = () => {};
+  onFrame: (frame: Frame) => void = () => {};
+  onState: (state: EngineState, about: string | null) => void = () => {};
+
+  readonly #connect: () => Socket;
+  #socket: Socket | null = null;
+  #pause = FIRST_PAUSE;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isClosed = false;
+
+  /** Call `open` after the callbacks are set. */
+  constructor(connect: () => Socket) {
+    this.#connect = connect;
+  }
+
+  static at(path: string): RemoteEngine {
+    const address = new URL(path, location.href);
+    address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+    return new RemoteEngine(() => new WebSocket(address) as unknown as Socket);
+  }
+
+  open(): void {
+    if (this.#isClosed) return;
+    const socket = this.#connect();
+    this.#socket = socket;
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => {
+      this.#pause = FIRST_PAUSE;
+      this.onState("open", null);
+    };
+    socket.onmessage = ({ data }) => {
+      if (typeof data === "string") this.onAnswer(JSON.parse(data) as Answer);
+      else if (data instanceof ArrayBuffer) this.onFrame(decode(data));
+    };
+    socket.onclose = () => {
+      if (this.#isClosed || socket !== this.#socket) return;
+      const seconds = Math.ceil(this.#pause / 1000);
+      this.onState("lost", `No answer from the studio. Trying again in ${seconds} s.`);
+      this.#timer = setTimeout(() => this.open(), this.#pause);
+      this.#pause = Math.min(LONGEST_PAUSE, this.#pause * 1.8);
+    };
+  }
+
+  /** Try again now, without waiting for the pause to end. */
+  retry(): void {
+    if (this.#socket?.readyState === OPEN) return;
+    clearTimeout(this.#timer);
+    this.#pause = FIRST_PAUSE;
+    this.open();
+  }
+
+  ask(request: Request): void {
+    if (this.#socket?.readyState === OPEN) this.#socket.send(JSON.stringify(request));
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#socket?.close();
+    this.onState("closed", null);
+  }
+}

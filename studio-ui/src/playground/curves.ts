@@ -1,0 +1,77 @@
+// The learning curves of a run and of the runs that it left, outside of reactive state.
+
+import type { Curves } from "../engine/messages";
+
+export interface RunCurves {
+  readonly run: number;
+  /** What tells it from the others, such as "learning rate 0.1". */
+  title: string;
+  /** The step at which it left its parent. */
+  readonly leftAt: number | null;
+  epoch: number[];
+  objective: number[];
+  trainingError: number[];
+  testError: number[];
+  learningRate: number[];
+}
+
+/** So many runs are kept: the newest, and those that it was compared with. */
+export const MOST_RUNS = 4;
+
+export class CurveStore {
+  runs: RunCurves[] = [];
+
+  /** Begin the curves of a run; a run that is no fork replaces all others. */
+  begin(run: number, title: string, leftAt: number | null, isFork: boolean): void {
+    if (!isFork) this.runs = [];
+    this.runs = this.runs.filter((one) => one.run !== run).slice(-(MOST_RUNS - 1));
+    this.runs.push({
+      run,
+      title,
+      leftAt,
+      epoch: [],
+      objective: [],
+      trainingError: [],
+      testError: [],
+      learningRate: [],
+    });
+  }
+
+  /** Add points; false where the run is not kept. */
+  add(curves: Curves): boolean {
+    const found = this.runs.find((one) => one.run === curves.run);
+    if (!found) return false;
+    if (curves.restart) {
+      found.epoch = [];
+      found.objective = [];
+      found.trainingError = [];
+      found.testError = [];
+      found.learningRate = [];
+    }
+    found.epoch.push(...curves.epoch);
+    found.objective.push(...curves.objective);
+    found.trainingError.push(...curves.training_error);
+    found.testError.push(...curves.test_error);
+    found.learningRate.push(...curves.learning_rate);
+    return true;
+  }
+
+  get current(): RunCurves | null {
+    return this.runs.at(-1) ?? null;
+  }
+}
+
+/** The epochs of all runs, and each series on them with null where it has no point: for uPlot. */
+export function aligned(
+  series: readonly { readonly epoch: readonly number[]; readonly y: readonly number[] }[],
+): [number[], ...(number | null)[][]] {
+  const all = [...new Set(series.flatMap((one) => one.epoch))].sort((a, b) => a - b);
+  const columns = series.map(({ epoch, y }) => {
+    const at = new Map(epoch.map((x, i) => [x, y[i]]));
+    return all.map((x) => {
+      const found = at.get(x);
+      return found !== undefined && Number.isFinite(found) ? found : null;
+    });
+  });
+  return [all, ...columns];
+}

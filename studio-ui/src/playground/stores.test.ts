@@ -1,0 +1,58 @@
+import { expect, test } from "vitest";
+
+import type { Curves } from "../engine/messages";
+import type { Picture } from "../engine/picture";
+import { aligned, CurveStore, MOST_RUNS } from "./curves";
+import { Past } from "./past";
+
+const seen = (step: number) => ({ step, layers: [] }) as unknown as Picture;
+const points = (run: number, epoch: number[], restart = false): Curves => ({
+  type: "curves",
+  run,
+  epoch,
+  objective: epoch.map((x) => 1 / x),
+  training_error: epoch,
+  test_error: [],
+  test_objective: [],
+  learning_rate: epoch,
+  restart,
+});
+
+test("a long past is thinned, and still reaches from the beginning to the end", () => {
+  const past = new Past();
+  for (let step = 0; step < 2000; step++) past.add(seen(step));
+  expect(past.steps.length).toBeLessThanOrEqual(241);
+  expect(past.steps[0]).toBe(0);
+  expect(past.last).toBeGreaterThan(1980);
+  expect(Math.abs((past.nearest(777)?.step ?? 0) - 777)).toBeLessThanOrEqual(16);
+});
+
+test("going back forgets what came later", () => {
+  const past = new Past();
+  for (const step of [0, 10, 20, 30]) past.add(seen(step));
+  past.add(seen(10));
+  expect(past.steps).toEqual([0, 10]);
+});
+
+test("the curves of forks stay, those of a new run replace all", () => {
+  const store = new CurveStore();
+  store.begin(1, "a", null, false);
+  store.add(points(1, [1, 2]));
+  for (let run = 2; run < 9; run++) store.begin(run, "b", 20, true);
+  expect(store.runs.length).toBe(MOST_RUNS);
+  expect(store.add(points(1, [3]))).toBe(false);
+  expect(store.add(points(8, [3, 4]))).toBe(true);
+  store.add(points(8, [3], true));
+  expect(store.current?.epoch).toEqual([3]);
+  store.begin(9, "c", null, false);
+  expect(store.runs.map((one) => one.run)).toEqual([9]);
+});
+
+test("series of other epochs stand under the same ones", () => {
+  const first = { epoch: [1, 2, 4], y: [10, NaN, 40] };
+  expect(aligned([first, { epoch: [2, 3], y: [5, 6] }])).toEqual([
+    [1, 2, 3, 4],
+    [10, null, null, 40],
+    [null, 5, 6, null],
+  ]);
+});
