@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from functools import wraps
-
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import Response
+from starlette.websockets import WebSocket
 
 from clearprop.errors import ClearpropError
 from clearprop.studio.playground.messages import Problem
-from clearprop.studio.problems import RequestError, problem_of
-
-Endpoint = Callable[[Request], Awaitable[Response]]
+from clearprop.studio.problems import RequestError, plain, problem_of
 
 WRONG, MISSING, BROKEN, FULL = 400, 404, 500, 503
 CLIENT_CLOSED = 499
@@ -34,10 +30,20 @@ def json_answer(value: object, status: int = 200, **headers: str) -> Response:
     return Response(msgspec.json.encode(value), status, named, "application/json")
 
 
-def error_answer(error: Exception) -> Response:
-    """Return the answer to a request that led to an error."""
+def error_answer(connection: HTTPConnection, error: Exception) -> Response:
+    """Return the answer to a request that led to an error, as Starlette asks for it.
+
+    The routes of the studio may raise `ClearpropError` wherever they are.
+    """
+    if isinstance(connection, WebSocket):  # which says itself why it closes
+        raise error
+    if isinstance(error, ClientDisconnect):
+        return Response(status_code=CLIENT_CLOSED)
     if isinstance(error, HTTPException):
-        return json_answer(Problem(error.detail), error.status_code, **(error.headers or {}))
+        problem = Problem(error.detail)
+        if error.status_code == MISSING:
+            problem = Problem("the studio has nothing here", where=plain(connection.url.path))
+        return json_answer(problem, error.status_code, **(error.headers or {}))
     problem = problem_of(error)
     if isinstance(error, RequestError):
         return json_answer(problem, error.status)
@@ -46,16 +52,5 @@ def error_answer(error: Exception) -> Response:
     return json_answer(problem, FULL if isinstance(error, MemoryError) else BROKEN)
 
 
-def answering(endpoint: Endpoint) -> Endpoint:
-    """Return an endpoint that answers every error with a `Problem`."""
-
-    @wraps(endpoint)
-    async def answered(request: Request) -> Response:
-        try:
-            return await endpoint(request)
-        except ClientDisconnect:
-            return Response(status_code=CLIENT_CLOSED)
-        except Exception as error:
-            return error_answer(error)
-
-    return answered
+RAISED = (HTTPException, ClearpropError, ClientDisconnect, Exception)
+"""What `error_answer` answers; the last of them are bugs."""

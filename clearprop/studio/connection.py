@@ -1,0 +1,154 @@
+"""The WebSocket of a page: its requests go to a session of its own, answers and frames come back.
+
+A page that is closed ends its session; other pages have sessions of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from clearprop.errors import ClearpropError
+from clearprop.studio.outbox import Outbox
+from clearprop.studio.playground.messages import Problem
+from clearprop.studio.problems import plain, problem_of
+
+MOST_SESSIONS = 32
+"""So many pages can be open at once: each trains in a thread of its own."""
+
+LONGEST_REQUEST = 1 << 20
+"""Bytes of a message of a page; 5,000 drawn points take a third of it."""
+
+POLICY_VIOLATED, TRY_LATER = 1008, 1013
+LONGEST_TAG = 64
+
+Asked = TypeVar("Asked", contravariant=True)
+Send = Callable[[msgspec.Struct | bytes], None]
+
+
+class Answering(Protocol[Asked]):
+    """What answers the requests of one page, in a thread of its own."""
+
+    def ask(self, request: Asked, /) -> None:
+        """Take a request, and return at once."""
+
+    def close(self) -> None:
+        """End the thread."""
+
+
+class Connections(Generic[Asked]):
+    """The open WebSockets of one kind.
+
+    Args:
+        kind: the union of the requests that a page can send.
+        open_session: returns the session of a page, which sends answers and frames by a function.
+    """
+
+    def __init__(self, kind: Any, open_session: Callable[[Send], Answering[Asked]]) -> None:
+        self._decoder = msgspec.json.Decoder(kind)
+        self._open_session = open_session
+        self._open = 0
+
+    async def serve(self, websocket: WebSocket) -> None:
+        """Serve a page until it is closed."""
+        await websocket.accept()
+        if self._open >= MOST_SESSIONS:
+            await _leave(websocket, TRY_LATER, Problem(*_TOO_MANY))
+            return
+        self._open += 1
+        outbox = Outbox(asyncio.get_running_loop())
+        try:
+            with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+                await self._converse(websocket, outbox)
+        finally:
+            outbox.close()
+            self._open -= 1
+
+    async def _converse(self, websocket: WebSocket, outbox: Outbox) -> None:
+        try:
+            session = await run_in_threadpool(self._open_session, outbox.put)
+        except Exception as error:
+            await _leave(websocket, TRY_LATER, problem_of(error))
+            return
+        tasks = [
+            asyncio.create_task(self._read(websocket, session, outbox)),
+            asyncio.create_task(_write(websocket, outbox)),
+            asyncio.create_task(outbox.overfull.wait()),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            # In a thread: the session may be in the middle of a compiled call.
+            await asyncio.shield(run_in_threadpool(session.close))
+        if outbox.overfull.is_set():
+            await websocket.close(POLICY_VIOLATED)
+
+    async def _read(self, websocket: WebSocket, session: Answering[Asked], outbox: Outbox) -> None:
+        while True:
+            message = await websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            text: str | None = message.get("text")
+            if text is None:
+                outbox.put(Problem("a request is a text in JSON, not bytes"))
+                continue
+            try:
+                session.ask(self._decoder.decode(text))
+            except (msgspec.DecodeError, RecursionError, ValueError) as error:
+                outbox.put(_misunderstood(text, error))
+            except Exception as error:
+                outbox.put(problem_of(error, _tag(text)))
+
+
+_TOO_MANY = (
+    "too many pages of the studio are open",
+    None,
+    f"{MOST_SESSIONS} pages",
+    None,
+    "close some of them, and load this page again",
+)
+
+
+def _misunderstood(text: str, error: Exception) -> Problem:
+    if isinstance(error, ClearpropError):
+        return problem_of(error, _tag(text))
+    return Problem(
+        "the studio does not understand this request",
+        given=plain(str(error)),
+        fix="load the page again: it may be of another version than the studio",
+        request=_tag(text),
+    )
+
+
+def _tag(text: str) -> str | None:
+    """Return the tag of a request that may be of any form; None where it has none."""
+    with contextlib.suppress(msgspec.DecodeError, RecursionError, ValueError):
+        found = msgspec.json.decode(text)
+        tag = found.get("type") if isinstance(found, Mapping) else None
+        return plain(tag[:LONGEST_TAG]) if isinstance(tag, str) else None
+    return None
+
+
+async def _write(websocket: WebSocket, outbox: Outbox) -> None:
+    while (content := await outbox.next()) is not None:
+        if isinstance(content, bytes):
+            await websocket.send_bytes(content)
+        else:
+            await websocket.send_text(content)
+
+
+async def _leave(websocket: WebSocket, code: int, problem: Problem) -> None:
+    """Say why a page is not served, and close its connection."""
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+        await websocket.send_text(msgspec.json.encode(problem).decode())
+        if websocket.application_state == WebSocketState.CONNECTED:
+            await websocket.close(code)
