@@ -11,11 +11,10 @@ from clearprop import nn
 from clearprop.data import Preprocessor
 from clearprop.errors import CheckpointError, ConfigurationError, RunError, nearest
 from clearprop.files import read_record, write_errors
+from clearprop.recipes.catalog import RUNS
 from clearprop.training import load_model, load_preprocessor
 from clearprop.training.run_config import CONFIG
 from clearprop.training.run_folder import MODEL
-
-RUNS = Path("runs")
 
 
 @contextlib.contextmanager

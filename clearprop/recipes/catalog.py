@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from clearprop.errors import unknown_name
@@ -15,6 +16,9 @@ from clearprop.errors import unknown_name
 if TYPE_CHECKING:
     from clearprop.recipes.recipe import Recipe
     from clearprop.recipes.study import Study
+
+RUNS = Path("runs")
+"""The folder in which the command line makes the runs of recipes, as RECIPE-NUMBER."""
 
 
 class Entry(NamedTuple):
