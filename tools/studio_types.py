@@ -23,6 +23,7 @@ from msgspec import inspect as types
 from clearprop.glass import colors
 from clearprop.glass.boundary_section import CLASS_COLORS
 from clearprop.glass.glossary import GLOSSARY
+from clearprop.studio.backward import messages as of_passes
 from clearprop.studio.models import messages as of_models
 from clearprop.studio.playground import choices, messages
 
@@ -53,6 +54,11 @@ def sources() -> dict[str, str]:
         )
         + typescript(of_models)
         + f"\nexport const STATISTICS = {json.dumps(of_models.STATISTICS)} as const;\n",
+        "backward/messages.ts": _head(
+            "What the view of the backward pass sends and gets.",
+            "clearprop/studio/backward/messages.py",
+        )
+        + typescript(of_passes),
         "drawing/palette.ts": _head(
             "The stops of the colors: below 0, above 0, and darkest; and those of the classes.",
             "clearprop/glass/colors.py and boundary_section.py",
