@@ -224,6 +224,23 @@ COMMANDS: dict[str, Command] = {
             ),
         ),
     ),
+    "studio": Command(
+        "studio.run_studio",
+        "open the page in which networks train and every number can be touched",
+        (
+            Argument(
+                "WHAT", "a run, a .safetensors file or a recipe (the playground)", {"nargs": "?"}
+            ),
+            Argument(
+                "--address",
+                "of this machine, where the page is served (127.0.0.1: for this machine only; "
+                "0.0.0.0: for others too, who need the token in the printed address)",
+                {"metavar": "ADDRESS", "default": "127.0.0.1"},
+            ),
+            Argument("--port", "its port (the first that is free from 8150 on)", {"type": int}),
+            Argument("--no-browser", "open no browser", {"action": "store_true"}),
+        ),
+    ),
     "data list": Command("datasets.run_list", "list the data sets that have a name"),
     "data show": Command(
         "datasets.run_show",

@@ -1,0 +1,33 @@
+"""``clearprop studio``: the page in which networks train and every number can be touched."""
+
+from __future__ import annotations
+
+import argparse
+
+from clearprop.cli.output import complain, say
+from clearprop.studio.app import ENGINE, Studio, parts_of
+from clearprop.studio.opening import opening_of
+from clearprop.studio.pages import Pages, check_page
+from clearprop.studio.server import StudioServer, is_loopback
+
+
+def run_studio(arguments: argparse.Namespace) -> int:
+    """Serve the studio until Ctrl-C.
+
+    Raises:
+        RunError: the page is not built, or the port is taken.
+        ConfigurationError: what it should open is unknown, or this machine lacks the address.
+        KeyboardInterrupt: it was ended.
+    """
+    check_page()
+    opening = opening_of(arguments.WHAT)
+    studio = Studio(Pages(), ENGINE, parts_of(opening.runs))
+    server = StudioServer(studio, arguments.address, arguments.port, opening.view)
+    say(f"studio  {server.url}")
+    if opening.about:
+        say(opening.about)
+    if not is_loopback(arguments.address):
+        complain("every machine that reaches this one can open this address: give it to few")
+    complain("Ctrl-C ends it")
+    server.run(browser=not arguments.no_browser)
+    return 0
