@@ -99,6 +99,11 @@ def step(initial: float, every: int, factor: float = 0.1) -> Schedule:
 
     rate(t) = initial * factor ** floor(t / every)
 
+    Args:
+        initial: the first rate.
+        every: updates from one fall to the next.
+        factor: by which the rate is multiplied then.
+
     Raises:
         ConfigurationError: a value out of its range.
 
@@ -151,6 +156,11 @@ def exponential(initial: float, factor: float, every: float = 1) -> Schedule:
 
     rate(t) = initial * factor ** (t / every)
 
+    Args:
+        initial: the first rate.
+        factor: by which the rate is multiplied in so many updates.
+        every: so many updates.
+
     Raises:
         ConfigurationError: a value out of its range.
 
@@ -171,6 +181,11 @@ def cosine(initial: float, steps: int, final: float = 0.0) -> Schedule:
 
     rate(t) = final + (initial - final) * (1 + cos(pi * min(t / steps, 1))) / 2
 
+    Args:
+        initial: the first rate.
+        steps: updates until the last rate.
+        final: the last rate, 0 or above.
+
     Raises:
         ConfigurationError: a value out of its range.
 
@@ -188,6 +203,12 @@ def polynomial(initial: float, steps: int, power: float = 1.0, final: float = 0.
     """Fall from ``initial`` to ``final`` along a polynomial (a line with power 1), and stay there.
 
     rate(t) = final + (initial - final) * (1 - min(t / steps, 1)) ** power
+
+    Args:
+        initial: the first rate.
+        steps: updates until the last rate.
+        power: of the fall: 1 is a line, more falls faster at first.
+        final: the last rate, 0 or above.
 
     Raises:
         ConfigurationError: a value out of its range.
