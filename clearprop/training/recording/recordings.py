@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from clearprop.errors import RunError, unknown_name
 from clearprop.files import content_errors, read_errors, read_record, write_errors, write_record
 from clearprop.training.recording.observation import PARAMETER, STATISTICS, Recordable
-from clearprop.training.storage.summed import SummedFile, compared_with_sums
+from clearprop.training.storage.summed import Agreement, SummedFile, compared_with_sums
 
 INDEX, ROWS = "index.json", "rows.bin"
 
@@ -273,34 +273,63 @@ def read_recordings(folder: Path) -> Recordings | None:
     Raises:
         RunError: the index is damaged, or the rows cannot be read.
     """
-    index, file = folder / INDEX, folder / ROWS
-    if not index.is_file() or not file.is_file():
+    file = folder / ROWS
+    layout = read_layout(folder)
+    if layout is None or not file.is_file():
         return None
-    problem = "the index of the recordings is damaged"
-    record = read_record(index, RunError, problem)
-    with content_errors(index, RunError, problem):
-        layout = Layout.of(record)
-        size = layout.row.itemsize
-    parts = compared_with_sums(file)
+    parts, size = compared_with_sums(file), layout.row.itemsize
     whole = parts.size // size
     if not whole:
         return Recordings(layout, np.zeros(0, layout.row))
     with read_errors(file, RunError):
         rows: NDArray[np.void] = np.memmap(file, layout.row, "r", shape=(whole,))
+    for text in damage_of_rows(parts, size):
+        warnings.warn(f"{file}: {text}", stacklevel=2)
+    return Recordings(layout, rows[~damaged_rows(parts, size)] if parts.damaged else rows)
+
+
+def read_layout(folder: Path) -> Layout | None:
+    """Return the layout of the rows in a folder; None where there are none.
+
+    Raises:
+        RunError: the index is damaged.
+    """
+    index = folder / INDEX
+    if not index.is_file():
+        return None
+    problem = "the index of the recordings is damaged"
+    record = read_record(index, RunError, problem)
+    with content_errors(index, RunError, problem):
+        return Layout.of(record)
+
+
+def damaged_rows(parts: Agreement, size: int) -> NDArray[np.bool_]:
+    """Return which rows do not agree with their checksums.
+
+    Args:
+        parts: the file of the rows compared with its checksums.
+        size: of a row in bytes.
+    """
+    places = range(parts.size // size)
+    return np.array([parts.is_damaged(i * size, (i + 1) * size) for i in places], bool)
+
+
+def damage_of_rows(parts: Agreement, size: int) -> list[str]:
+    """Return in words what of the rows does not agree with its checksum, as `damaged_rows`.
+
+    >>> damage_of_rows(Agreement(400, damaged=((40, 80),)), 40)
+    ['1 of 10 recorded steps are damaged and left out']
+    """
+    told = []
     if parts.missing:
-        warnings.warn(
-            f"{file}: the last {-(-parts.missing // size)} recorded steps are missing: the file "
-            "was cut off",
-            stacklevel=2,
-        )
+        missing = -(-parts.missing // size)
+        told.append(f"the last {missing} recorded steps are missing: the file was cut off")
     if parts.damaged:
-        damaged = np.array([parts.is_damaged(i * size, (i + 1) * size) for i in range(whole)])
-        warnings.warn(
-            f"{file}: {damaged.sum():,} of {whole:,} recorded steps are damaged and left out",
-            stacklevel=2,
+        damaged = damaged_rows(parts, size)
+        told.append(
+            f"{damaged.sum():,} of {len(damaged):,} recorded steps are damaged and left out"
         )
-        rows = rows[~damaged]
-    return Recordings(layout, rows)
+    return told
 
 
 def joined(layout: Layout, rows: Sequence[NDArray[np.void]]) -> Recordings:
