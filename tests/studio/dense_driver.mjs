@@ -53,12 +53,12 @@ const kinds = {
     const [inputs, targets] = [new Float64Array(one.inputs), new Float64Array(one.targets)];
     const traces = made.traces(one.batch);
     const descent = new dense.Descent(one.optimizer, one.options, made.parameters.length);
+    const rate = dense.scheduled(one.schedule.name, one.rate, one.schedule.options);
     for (let t = 0; t < one.steps; t++) {
       made.forward(inputs, one.batch, traces);
       made.backward(inputs, targets, one.batch, traces);
       dense.penalize(made.parameters, made.gradients, made.isWeight, one.l1, one.l2);
-      const rate = dense.learningRate(one.schedule.name, one.rate, t, one.schedule.options);
-      descent.update(made.parameters, made.gradients, rate, t);
+      descent.update(made.parameters, made.gradients, rate(t), t);
     }
     return [...made.parameters];
   },

@@ -1,5 +1,6 @@
 // What tests outside of the page use of the engine of dense networks.
 
+export { DEFAULTS } from "../engine/defaults";
 export { ACTIVATIONS } from "./activations";
 export { features, KINDS, pointSet } from "./datasets";
 export { MATHML, TEXT, write } from "./formulas/notation";
@@ -7,4 +8,5 @@ export { sides } from "./formulas/equation";
 export { LOSSES } from "./losses";
 export { Network } from "./network";
 export { Descent, OPTIMIZERS, penalize } from "./optimizer";
-export { learningRate, SCHEDULES } from "./schedules";
+export { Run } from "./run";
+export { scheduled, SCHEDULES } from "./schedules";

@@ -22,6 +22,15 @@ export interface Option {
   readonly whole?: boolean;
 }
 
+/** All options: those given, and what the others are without. */
+export function withInitials(
+  known: Readonly<Record<string, Option>>,
+  given: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const initial = Object.entries(known).map(([key, one]) => [key, one.initial] as const);
+  return { ...Object.fromEntries(initial), ...given };
+}
+
 export interface Optimizer {
   readonly options: Readonly<Record<string, Option>>;
   /** The values that its slots begin with. */
@@ -167,8 +176,7 @@ export class Descent {
   ) {
     const found = Object.hasOwn(OPTIMIZERS, name) ? OPTIMIZERS[name] : undefined;
     if (!found) throw new RangeError(`there is no optimizer ${name}`);
-    const initial = Object.entries(found.options).map(([key, one]) => [key, one.initial]);
-    const all = { ...Object.fromEntries(initial), ...options } as Record<string, number>;
+    const all = withInitials(found.options, options);
     this.slots = found.slots(all).map((value) => new Float64Array(size).fill(value));
     this.#update = found.update(all);
   }

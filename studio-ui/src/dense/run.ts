@@ -1,0 +1,288 @@
+// A run of the dense engine: training a step at a time, with the states that it can go back to.
+
+import type { Settings } from "../engine/messages";
+import { features, type PointSet } from "./datasets";
+import { fill } from "./initial";
+import { Network, type Trace } from "./network";
+import { Descent, penalize } from "./optimizer";
+import { coded, outputLayer } from "./output";
+import { Random } from "./random";
+import { scheduled } from "./schedules";
+
+/** What the random numbers of a seed are for. */
+const [WEIGHTS, ORDER, DROPOUT] = [10, 11, 12];
+/** With more kept states, every second of the older ones is dropped. */
+const MOST_KEPT = 256;
+const MOST_KEPT_BYTES = 2 ** 26;
+
+/** Where a run is. The sums are those of the epoch under way. */
+interface Position {
+  step: number;
+  epoch: number;
+  stepInEpoch: number;
+  objective: number;
+  error: number;
+}
+
+interface Kept {
+  readonly position: Readonly<Position>;
+  readonly vectors: readonly Float64Array[];
+  /** How many epochs the curves have. */
+  readonly epochs: number;
+}
+
+/** The learning curves, one point for each epoch. */
+export interface Points {
+  epoch: number[];
+  objective: number[];
+  training_error: number[];
+  test_error: number[];
+  test_objective: number[];
+  learning_rate: number[];
+}
+
+export type Ended = { readonly reason: "finished" | "non-finite"; readonly about: string };
+
+export class Run {
+  readonly network: Network;
+  readonly inputs: Float64Array;
+  readonly targets: Float64Array;
+  readonly batch: number;
+  readonly stepsPerEpoch: number;
+  readonly curves: Points;
+  position: Position = { step: 0, epoch: 0, stepInEpoch: 0, objective: 0, error: 0 };
+  /** Seconds of training. */
+  seconds = 0;
+  ended: Ended | null = null;
+  readonly #descent: Descent;
+  readonly #rate: (t: number) => number;
+  /** All that training changes: the parameters, and what the optimizer keeps. */
+  readonly #vectors: readonly Float64Array[];
+  readonly #traces: readonly Trace[];
+  readonly #testTraces: readonly Trace[];
+  readonly #batchInputs: Float64Array;
+  readonly #batchTargets: Float64Array;
+  readonly #before: readonly Float64Array[];
+  #order: { readonly epoch: number; readonly rows: Int32Array } | null = null;
+  #kept: Kept[] = [];
+
+  constructor(
+    readonly settings: Settings,
+    readonly points: PointSet,
+    parent: Run | null = null,
+  ) {
+    const { units, activation } = outputLayer(settings.loss, points);
+    const last = { units, activation };
+    const F = settings.features.length;
+    this.network = new Network(F, [...settings.layers, last], settings.loss);
+    this.inputs = features(points.places, settings.features);
+    this.targets = coded(settings.loss, points);
+    this.batch = Math.min(settings.batch_size, points.training);
+    this.stepsPerEpoch = Math.ceil(points.training / this.batch);
+    this.#traces = this.network.traces(this.batch, settings.dropout > 0);
+    this.#testTraces = this.network.traces(Math.max(1, points.targets.length - points.training));
+    this.#batchInputs = new Float64Array(this.batch * F);
+    this.#batchTargets = new Float64Array(this.batch);
+    const size = this.network.parameters.length;
+    this.#descent = new Descent(settings.optimizer.name, settings.optimizer.options, size);
+    const { name, options } = settings.schedule;
+    this.#rate = scheduled(name, settings.learning_rate, options);
+    this.#vectors = [this.network.parameters, ...this.#descent.slots];
+    this.#before = this.#vectors.map((vector) => vector.slice());
+    this.curves = noPoints();
+    if (parent) this.#leave(parent);
+    else fill(this.network.layers, settings.weight_init, new Random(settings.seed, WEIGHTS));
+    this.keep();
+  }
+
+  /** Begin where another run is; another optimizer begins anew, other batches begin the epoch anew. */
+  #leave(parent: Run): void {
+    this.network.parameters.set(parent.network.parameters);
+    if (optimizerKind(parent.settings) === optimizerKind(this.settings)) {
+      this.#descent.slots.forEach((slot, i) => slot.set(parent.#descent.slots[i]!));
+    }
+    this.position = { ...parent.position };
+    this.seconds = parent.seconds;
+    const { batch_size, seed, loss } = this.settings;
+    const own = parent.settings;
+    if (batch_size !== own.batch_size || seed !== own.seed || loss !== own.loss) {
+      Object.assign(this.position, { stepInEpoch: 0, objective: 0, error: 0 });
+    }
+    this.#checkEnd();
+  }
+
+  get learningRate(): number {
+    return this.#rate(this.position.step);
+  }
+
+  /** Take a step of the epoch, and end the epoch with its last one. Nothing happens after the end. */
+  step(): void {
+    if (this.ended) return;
+    const from = this.position.stepInEpoch * this.batch;
+    const size = Math.min(this.batch, this.points.training - from);
+    const rows = this.#rows().subarray(from, from + size);
+    if (!this.#update(rows)) return;
+    this.position.stepInEpoch += 1;
+    if (this.position.stepInEpoch === this.stepsPerEpoch) this.#endEpoch();
+  }
+
+  /** Take a step in which one example is the whole batch; it belongs to no epoch. */
+  stepExample(example: number): void {
+    if (this.ended) return;
+    const { objective, error } = this.position;
+    if (this.#update(Int32Array.of(example))) Object.assign(this.position, { objective, error });
+  }
+
+  #rows(): Int32Array {
+    const { epoch } = this.position;
+    if (this.#order?.epoch !== epoch) {
+      const random = new Random(this.settings.seed, ORDER, epoch);
+      this.#order = { epoch, rows: random.permutation(this.points.training) };
+    }
+    return this.#order.rows;
+  }
+
+  /** Update the weights by some examples; false where a number was not finite, and nothing changed. */
+  #update(rows: Int32Array): boolean {
+    const { network, settings, position } = this;
+    const [B, F] = [rows.length, network.features];
+    for (let b = 0; b < B; b++) {
+      const n = rows[b]!;
+      for (let k = 0; k < F; k++) this.#batchInputs[b * F + k] = this.inputs[n * F + k]!;
+      this.#batchTargets[b] = this.targets[n]!;
+    }
+    if (settings.dropout > 0) this.#drop();
+    network.forward(this.#batchInputs, B, this.#traces);
+    const [objective, error] = network.measure(this.#traces, this.#batchTargets, B);
+    network.backward(this.#batchInputs, this.#batchTargets, B, this.#traces);
+    const rate = this.learningRate;
+    this.#vectors.forEach((vector, i) => this.#before[i]!.set(vector));
+    penalize(network.parameters, network.gradients, network.isWeight, settings.l1, settings.l2);
+    this.#descent.update(network.parameters, network.gradients, rate, position.step);
+    if (!isFloat(objective) || !network.parameters.every(isFloat)) {
+      const about = this.#cause(objective);
+      this.#vectors.forEach((vector, i) => vector.set(this.#before[i]!));
+      this.ended = { reason: "non-finite", about };
+      return false;
+    }
+    position.step += 1;
+    position.objective += objective;
+    position.error += error;
+    return true;
+  }
+
+  /** Say in one sentence what broke in the step that was just tried. */
+  #cause(objective: number): string {
+    const { network } = this;
+    const step = `step ${this.position.step + 1}`;
+    const mend = "Lower the learning rate, or go back and try another one.";
+    const layers = this.#traces.map((trace) => trace.value.every(isFloat)).indexOf(false);
+    const name = (k: number) => (k === network.layers.length - 1 ? "the output" : `layer ${k + 1}`);
+    if (layers >= 0) return `In ${step} a value of ${name(layers)} became too large to be a number. ${mend}`;
+    if (!isFloat(objective)) {
+      return `In ${step} the loss became too large to be a number. ${mend}`;
+    }
+    return `In ${step} the update made a weight too large to be a number. ${mend}`;
+  }
+
+  /** Draw which values of the hidden layers are dropped in this step. */
+  #drop(): void {
+    const random = new Random(this.settings.seed, DROPOUT, this.position.step);
+    const keep = 1 - this.settings.dropout;
+    for (const { mask } of this.#traces) {
+      if (mask) for (let i = 0; i < mask.length; i++) mask[i] = random.uniform() < keep ? 1 / keep : 0;
+    }
+  }
+
+  #endEpoch(): void {
+    const { position, curves, points } = this;
+    position.epoch += 1;
+    const { loss } = this.network;
+    const finish = (mean: number) => (loss.error === "error rate" ? mean : Math.sqrt(mean));
+    curves.epoch.push(position.epoch);
+    curves.objective.push(position.objective / points.training);
+    curves.training_error.push(finish(position.error / points.training));
+    curves.learning_rate.push(this.learningRate);
+    const test = points.targets.length - points.training;
+    if (test > 0) {
+      const inputs = this.inputs.subarray(points.training * this.network.features);
+      this.network.forward(inputs, test, this.#testTraces);
+      const targets = this.targets.subarray(points.training);
+      const [objective, error] = this.network.measure(this.#testTraces, targets, test);
+      curves.test_objective.push(objective / test);
+      curves.test_error.push(finish(error / test));
+    }
+    Object.assign(position, { stepInEpoch: 0, objective: 0, error: 0 });
+    this.keep();
+    this.#checkEnd();
+  }
+
+  #checkEnd(): void {
+    if (this.position.epoch < this.settings.epochs) return;
+    const about = `All ${this.settings.epochs} epochs are trained.`;
+    this.ended = { reason: "finished", about };
+  }
+
+  // --- the states of before ----------------------------------------------------------------------
+
+  /** The steps to which the run can go back. */
+  get steps(): readonly number[] {
+    return this.#kept.map(({ position }) => position.step);
+  }
+
+  /** Keep the state as it is now, to go back to it. */
+  keep(): void {
+    const step = this.position.step;
+    this.#kept = this.#kept.filter((one) => one.position.step !== step);
+    const vectors = this.#vectors.map((vector) => vector.slice());
+    this.#kept.push({ position: { ...this.position }, vectors, epochs: this.curves.epoch.length });
+    const bytes = 8 * vectors.length * this.network.parameters.length;
+    const most = Math.max(8, Math.min(MOST_KEPT, Math.floor(MOST_KEPT_BYTES / bytes)));
+    if (this.#kept.length > most) {
+      const older = most >> 1;
+      this.#kept = this.#kept.filter((_, i) => i === 0 || i >= older || i % 2 === 0);
+    }
+  }
+
+  /** Return to the kept state nearest to a step; what came later is forgotten. */
+  back(step: number): void {
+    const far = (one: Kept) => Math.abs(one.position.step - step);
+    const kept = this.#kept.reduce((best, one) => (far(one) < far(best) ? one : best));
+    this.#kept = this.#kept.filter((one) => one.position.step <= kept.position.step);
+    this.#vectors.forEach((vector, i) => vector.set(kept.vectors[i]!));
+    this.position = { ...kept.position };
+    for (const column of Object.values(this.curves) as number[][]) {
+      if (column.length) column.length = Math.min(column.length, kept.epochs);
+    }
+    this.ended = null;
+    this.#checkEnd();
+  }
+
+  /** Change a parameter by hand. */
+  edit(vector: Float64Array, index: number, value: number): void {
+    vector[index] = value;
+    if (this.ended?.reason === "non-finite") this.ended = null;
+    this.keep();
+  }
+}
+
+/** Whether a number is finite with 32 bits, with which the library computes and the page shows it. */
+function isFloat(x: number): boolean {
+  return Number.isFinite(Math.fround(x));
+}
+
+/** An optimizer of another kind, or one that gets or loses a penalty, begins with a new state. */
+function optimizerKind({ optimizer, l1, l2 }: Settings): string {
+  return [optimizer.name, l1 > 0, l2 > 0].join();
+}
+
+function noPoints(): Points {
+  return {
+    epoch: [],
+    objective: [],
+    training_error: [],
+    test_error: [],
+    test_objective: [],
+    learning_rate: [],
+  };
+}
