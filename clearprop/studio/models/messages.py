@@ -285,9 +285,10 @@ class PassShown(Struct, frozen=True):
 class ArrayShown(Struct, frozen=True):
     """The header of a frame "array": an array as tiles of 8-bit codes.
 
-    A tile axis, row axis or column axis lists the axes of the array that it runs over, the last
-    fastest; an axis in none of them is at its index 0. A pixel stands for ``factor`` rows by
-    ``factor`` columns and shows the entry of the largest size among them, or that one is not finite.
+    ``tile_axes``, ``row_axes`` and ``column_axes`` are the axes of the array that tiles, rows and
+    columns run over, the last fastest; an axis in none of them is at its index 0. A pixel stands
+    for ``factor`` rows by ``factor`` columns. It shows the entry of the largest size among them, or
+    that one is not finite.
 
     Attributes:
         pass_id: of which pass.
