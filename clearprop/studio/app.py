@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from clearprop.studio.answers import RAISED, error_answer, json_answer
 from clearprop.studio.connection import Answering, Connections, Send
@@ -146,6 +146,7 @@ def parts_of(runs: Path) -> list[BaseRoute]:
     Args:
         runs: the folder of the runs.
     """
+    from clearprop.studio.backward.routes import routes as of_passes
     from clearprop.studio.runs.routes import routes as of_runs
 
-    return [*of_runs(runs)]
+    return [*of_runs(runs), Mount("/api/backward", routes=of_passes(runs))]

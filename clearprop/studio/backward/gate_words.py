@@ -156,7 +156,16 @@ _GATES = {
     ),
 }
 _GATES["maximum"] = _GATES["max"]
-_SIGNS = {"divide": "÷", "power": "xⁿ", "minimum": "min", "abs": "|x|", "mean": "mean"}
+_SIGNS = {
+    "add": "+",
+    "subtract": "−",
+    "multiply": "×",
+    "divide": "÷",
+    "power": "xⁿ",
+    "minimum": "min",
+    "abs": "|x|",
+    "mean": "mean",
+}
 _POWERS = {"3": "x³"}
 
 

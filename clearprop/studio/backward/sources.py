@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from clearprop.studio.backward.messages import (
     SentLayer,
     SentNetwork,
 )
+from clearprop.studio.runs.place import RunPlace
 from clearprop.training import load_model
 from clearprop.training.run_config import read_config
 
@@ -196,12 +198,15 @@ def _of_run(source: RunExample, digits: int, runs: Path | None) -> WorkedSolutio
 
 
 def _folder(name: str, runs: Path | None) -> Path:
-    """Return the folder of a run; a name is one folder below that of all runs."""
-    known = runs is not None and name not in (".", "..") and Path(name).name == name
-    folder = runs / name if runs is not None and known else None
-    if folder is None or not folder.is_dir():
-        raise RunError("there is no run of this name", given=name, expected="a folder of the runs")
-    return folder
+    """Return the folder of a run: a real folder below that of all runs, of plain files."""
+    wrong = RunError("there is no run of this name", given=name, expected="a folder of the runs")
+    if runs is None or any(part in ("", ".", "..") for part in name.split("/")):
+        raise wrong
+    place = RunPlace(Path(os.path.realpath(runs)), name)
+    if not place.path.is_dir() or os.path.realpath(place.path) != str(place.path):
+        raise wrong
+    place.check()
+    return place.path
 
 
 def _rate(rates: NDArray[np.floating]) -> float | None:
