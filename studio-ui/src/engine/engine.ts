@@ -8,6 +8,8 @@ import type { Answer, Request } from "./messages";
 export type EngineState = "connecting" | "open" | "lost" | "closed";
 
 export interface Engine {
+  /** Begin, after the callbacks are set. */
+  open(): void;
   /** Returns at once. A request that cannot be sent now is dropped: see `onState`. */
   ask(request: Request): void;
   onAnswer: (answer: Answer) => void;

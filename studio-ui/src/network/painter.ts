@@ -47,6 +47,7 @@ export class Painter {
     const limit = scene.units === "boundary" ? 0 : largest(scene.picture, scene.units);
     drawLinks(context, scene, gradient, now);
     drawFeatures(context, scene, this.#features, limit);
+    if (!scene.picture) drawEmpty(context, scene);
     scene.picture?.layers.forEach((layer, k) => {
       const boxes = scene.columns[k + 1]?.boxes ?? [];
       const numbers = scene.units === "error" ? layer.error : layer.value;
@@ -213,6 +214,19 @@ function drawFeatures(
     outline(context, scene, x, y, side, scene.chosen?.kind === "feature" && scene.chosen.unit === i);
     if (scene.units !== "boundary") label(context, number, limit, box.x, box.y, side);
   });
+}
+
+/** Units of which nothing is known yet. */
+function drawEmpty(context: CanvasRenderingContext2D, scene: Scene): void {
+  scene.columns.slice(1).forEach((column) =>
+    column.boxes.forEach(({ x, y, size }) => {
+      context.beginPath();
+      context.roundRect(x - size / 2, y - size / 2, size, size, size * RADIUS);
+      context.fillStyle = scene.theme.panel;
+      context.fill();
+      outline(context, scene, x - size / 2, y - size / 2, size, false);
+    }),
+  );
 }
 
 function outline(

@@ -1,0 +1,50 @@
+import { expect, test } from "vitest";
+
+import type { LayerPicture } from "../engine/picture";
+import { classColor, fillOutput, fractionOf, type OutputKind } from "./classes";
+import { codeOf, NOT_FINITE } from "./heat";
+
+function layer(units: number, grid: number, values: (unit: number, i: number) => number): LayerPicture {
+  const limit = new Float32Array(units).fill(4);
+  const heat = new Uint8Array(units * grid * grid);
+  for (let k = 0; k < units; k++) {
+    for (let i = 0; i < grid * grid; i++) heat[k * grid * grid + i] = codeOf(values(k, i), 4);
+  }
+  return { units, grid, heat, limit } as LayerPicture;
+}
+const rgb = (pixels: Uint32Array, i: number) => [...new Uint8Array(pixels.buffer, 4 * i, 3)];
+const kind = (classes: number, activation: string): OutputKind => ({ classes, activation, scale: 1 });
+
+test("the sign decides between two classes, however sure it is", () => {
+  const out = new Uint32Array(4);
+  fillOutput(out, layer(1, 2, (_, i) => [-3, -0.2, 0.2, 3][i] ?? 0), kind(2, "tanh"), true);
+  expect(rgb(out, 0)).toEqual(rgb(out, 1));
+  expect(rgb(out, 2)).toEqual(rgb(out, 3));
+  expect(rgb(out, 0)).not.toEqual(rgb(out, 3));
+});
+
+test("numbers of the output become fractions by what they mean", () => {
+  expect(fractionOf(0.5, kind(2, "sigmoid"))).toBe(0);
+  expect(fractionOf(0, kind(2, "identity"))).toBe(0);
+  expect(fractionOf(-0.3, kind(2, "tanh"))).toBe(-0.3);
+  expect(fractionOf(3, { classes: 0, activation: "identity", scale: 6 })).toBe(0.5);
+});
+
+test("of several classes the largest logit wins, and doubt is paler", () => {
+  const out = new Uint32Array(4);
+  const logits = [
+    [4, 0, 0],
+    [0.1, 0, 0],
+    [0, 4, 0],
+    [NaN, 0, 0],
+  ];
+  const shown = layer(3, 2, (k, i) => logits[i]?.[k] ?? 0);
+  fillOutput(out, shown, kind(3, "identity"), false);
+  const far = (i: number, k: number) =>
+    Math.hypot(...rgb(out, i).map((x, c) => x - (classColor(k, 3)[c] ?? 0)));
+  expect(far(0, 0)).toBeLessThan(far(0, 1));
+  expect(far(2, 1)).toBeLessThan(far(2, 0));
+  expect(far(1, 0)).toBeGreaterThan(far(0, 0));
+  expect(shown.heat[3]).toBe(NOT_FINITE);
+  expect([rgb(out, 3)[0], rgb(out, 3)[1]]).toContain(128);
+});

@@ -1,0 +1,340 @@
+// The playground's state: what the user wants (settings), what the engine has (configured), and the
+// newest picture. Arrays stay outside of reactive state; `version` counts the pictures.
+
+import type { Catalog } from "../engine/choices";
+import { DEFAULTS } from "../engine/defaults";
+import type { Engine, EngineState } from "../engine/engine";
+import type { Frame } from "../engine/frame";
+import type {
+  Answer,
+  Configured,
+  Explained,
+  Findings,
+  Network,
+  Playing,
+  Problem,
+  Settings,
+} from "../engine/messages";
+import { picture as read, type FeaturePicture, type Picture } from "../engine/picture";
+import { exists, type Place } from "../network/place";
+import { continues, difference, taskOf, withFittingLoss } from "./changes";
+import { CurveStore } from "./curves";
+import { Past } from "./past";
+
+const STILL: Playing = { type: "playing", playing: false, compiling: false, ended: null, about: null };
+const SETTLED = 120;
+
+export class Studio {
+  settings = $state.raw<Settings>(DEFAULTS);
+  configured = $state.raw<Configured | null>(null);
+  playing = $state.raw<Playing>(STILL);
+  connection = $state<EngineState>("connecting");
+  connectionAbout = $state<string | null>(null);
+  catalog = $state.raw<Catalog | null>(null);
+  findings = $state.raw<Findings | null>(null);
+  explained = $state.raw<Explained | null>(null);
+  script = $state.raw<string | null>(null);
+  problem = $state.raw<Problem | null>(null);
+  chosen = $state.raw<Place | null>(null);
+  /** Another number for each picture that is shown. */
+  version = $state(0);
+  curvesVersion = $state(0);
+  /** The step to which the back slider is dragged. */
+  previewed = $state<number | null>(null);
+  /** What was last done, for the line of news and for screen readers. */
+  news = $state("");
+  speed = $state<number | null>(30);
+
+  readonly curves = new CurveStore();
+  readonly past = new Past();
+  features: FeaturePicture | null = null;
+  points: Float32Array = new Float32Array(0);
+  targets: Float32Array = new Float32Array(0);
+  /** Whether the pictures are of the bundled recording. */
+  isRecorded = $state(false);
+
+  #engine: Engine | null = null;
+  #newest: Picture | null = null;
+  #shown: Picture | null = null;
+  #isScheduled = false;
+  #sent: Settings | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #resumes = false;
+
+  /** The picture that is drawn: the newest one, or one of before. Read `version` to follow it. */
+  get picture(): Picture | null {
+    return this.previewed === null ? this.#shown : (this.past.nearest(this.previewed) ?? this.#shown);
+  }
+
+  /** Whether the engine has what the user wants. */
+  get isSettled(): boolean {
+    return this.configured !== null && same(this.configured.settings, this.settings);
+  }
+
+  // --- the engine ----------------------------------------------------------------------------------
+
+  /** Take an engine; its state "open" sends the settings. */
+  connect(engine: Engine): void {
+    this.#engine = engine;
+    engine.onAnswer = (answer) => this.#answered(answer);
+    engine.onFrame = (frame) => this.#framed(frame);
+    engine.onState = (state, about) => this.#stateChanged(state, about);
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#engine?.close();
+  }
+
+  #stateChanged(state: EngineState, about: string | null): void {
+    const wasLost = this.connection === "lost";
+    this.connection = state;
+    this.connectionAbout = about;
+    if (state === "lost") {
+      this.#resumes ||= this.playing.playing;
+      this.playing = STILL;
+    }
+    if (state !== "open") return;
+    if (wasLost) this.news = "The studio answers again. Its run begins anew with your settings.";
+    this.#engine?.ask({ type: "speed", epochs_per_second: this.speed });
+    this.#configure();
+    if (this.#resumes) this.#engine?.ask({ type: "play" });
+    this.#resumes = false;
+  }
+
+  #answered(answer: Answer): void {
+    switch (answer.type) {
+      case "configured":
+        this.#begin(answer);
+        break;
+      case "playing":
+        this.playing = answer;
+        if (answer.ended && answer.about) this.news = answer.about;
+        if (answer.ended) this.diagnose();
+        break;
+      case "curves":
+        if (this.curves.add(answer)) this.curvesVersion++;
+        break;
+      case "explained":
+        this.explained = answer;
+        break;
+      case "findings":
+        if (answer.run === this.configured?.run) this.findings = answer;
+        break;
+      case "script":
+        this.script = answer.source;
+        break;
+      case "problem":
+        this.problem = answer;
+        if (answer.request === "configure" || answer.request === "fork") this.#sent = null;
+        break;
+    }
+  }
+
+  #begin(answer: Configured): void {
+    const before = this.configured;
+    const isFork = answer.parent !== null;
+    this.configured = answer;
+    this.isRecorded = false;
+    this.problem = null;
+    this.findings = null;
+    this.explained = null;
+    this.#newest = this.#shown = null;
+    if (!isFork) this.features = null;
+    this.previewed = null;
+    if (!isFork) this.past.clear();
+    const title = isFork && before ? difference(before.settings, answer.settings) : firstTitle(answer);
+    this.curves.begin(answer.run, title, answer.left_at, isFork);
+    this.curvesVersion++;
+    this.version++;
+    if (this.chosen && !exists(this.chosen, answer.network)) this.chosen = null;
+  }
+
+  #framed(frame: Frame): void {
+    if (frame.kind !== "picture") return;
+    const found = read(frame);
+    if (found.run !== this.configured?.run) return;
+    this.show(found);
+  }
+
+  /** Show a picture with the next one of the screen; older ones that were not drawn are left out. */
+  show(found: Picture): void {
+    if (found.features) this.features = found.features;
+    if (found.points) this.points = found.points;
+    if (found.targets) this.targets = found.targets;
+    this.#newest = found;
+    if (!this.isRecorded) this.past.add(found);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    // A hidden tab gets no animation frames: its pictures wait until it is shown again.
+    requestAnimationFrame(() => {
+      this.#isScheduled = false;
+      const isOther = this.#shown?.step !== this.#newest?.step;
+      this.#shown = this.#newest;
+      this.version++;
+      if (this.chosen && isOther && !this.playing.playing) this.#explain();
+    });
+  }
+
+  // --- what the user does ---------------------------------------------------------------------------
+
+  play(): void {
+    this.#leaveThePast();
+    this.#engine?.ask({ type: "play" });
+    this.playing = { ...this.playing, playing: true };
+  }
+
+  pause(): void {
+    this.#engine?.ask({ type: "pause" });
+    this.playing = { ...this.playing, playing: false };
+    this.diagnose();
+  }
+
+  toggle(): void {
+    if (this.playing.playing) this.pause();
+    else this.play();
+  }
+
+  step(unit: "example" | "batch" | "epoch"): void {
+    this.#engine?.ask({ type: "step", unit });
+  }
+
+  back(step: number): void {
+    this.#engine?.ask({ type: "back", step });
+    this.news = `Back at step ${step}. What came later is forgotten.`;
+  }
+
+  /** Begin anew with the same settings. */
+  reset(): void {
+    this.#sent = null;
+    this.#configure();
+    this.news = "The network begins anew.";
+  }
+
+  setSpeed(speed: number | null): void {
+    this.speed = speed;
+    this.#engine?.ask({ type: "speed", epochs_per_second: speed });
+  }
+
+  /** Change settings: the run continues with them where it can, else it begins anew. */
+  change(changes: Partial<Settings>): void {
+    const wanted = { ...this.settings, ...changes };
+    const task = taskOf(wanted.data, this.catalog);
+    const isOther = task !== taskOf(this.settings.data, this.catalog);
+    this.settings = isOther || changes.loss ? withFittingLoss(wanted, task, this.catalog) : wanted;
+    clearTimeout(this.#timer);
+    // Several changes in a row are sent as one.
+    this.#timer = setTimeout(() => this.#send(), SETTLED);
+  }
+
+  /** Leave the run here with another learning rate. */
+  fork(rate: number): void {
+    clearTimeout(this.#timer);
+    this.settings = { ...this.settings, learning_rate: rate };
+    this.#sent = this.settings;
+    this.#engine?.ask({ type: "fork", settings: this.settings });
+    this.news = `The run continues from here with learning rate ${rate}; the curves of before stay.`;
+  }
+
+  choose(place: Place | null): void {
+    this.chosen = place;
+    if (place) this.#explain();
+  }
+
+  /** Ask for the formulas of a place that is looked at. */
+  lookAt(place: Place | null): void {
+    if (!place || place.kind === "feature" || this.isRecorded) return;
+    const [newest, step] = [this.explained, this.#shown?.step];
+    const isKnown = newest?.layer === place.layer && newest.unit === place.unit && newest.step === step;
+    if (!isKnown) this.#engine?.ask({ type: "explain", layer: place.layer, unit: place.unit });
+  }
+
+  chooseExample(example: number): void {
+    this.#engine?.ask({ type: "choose", example });
+  }
+
+  edit(place: Place, value: number): void {
+    const network = this.configured?.network;
+    if (!network || place.kind === "feature" || place.kind === "unit") return;
+    const layer = network.layers[place.layer];
+    if (!layer) return;
+    const [path, index] =
+      place.kind === "bias" ? [layer.bias, [place.unit]] : [layer.weight, [place.from, place.unit]];
+    this.#engine?.ask({ type: "edit", path, index, value });
+    this.playing = { ...this.playing, playing: false };
+  }
+
+  diagnose(): void {
+    this.#engine?.ask({ type: "diagnose" });
+  }
+
+  writeScript(): void {
+    this.script = null;
+    this.#engine?.ask({ type: "script" });
+  }
+
+  // --- parts ----------------------------------------------------------------------------------------
+
+  #explain(): void {
+    this.lookAt(this.chosen);
+  }
+
+  #leaveThePast(): void {
+    const step = this.previewed;
+    this.previewed = null;
+    if (step !== null) this.back(step);
+  }
+
+  #send(): void {
+    const before = this.#sent ?? this.configured?.settings;
+    const steps = this.#newest?.step ?? 0;
+    if (before && same(before, this.settings)) return;
+    if (before && steps > 0 && continues(before, this.settings, this.catalog)) {
+      const what = difference(before, this.settings);
+      this.#sent = this.settings;
+      this.#engine?.ask({ type: "fork", settings: this.settings });
+      if (this.playing.playing) this.#engine?.ask({ type: "play" });
+      this.news = `The run continues from here with ${what}.`;
+    } else this.#configure();
+  }
+
+  #configure(): void {
+    clearTimeout(this.#timer);
+    this.#sent = this.settings;
+    this.#engine?.ask({ type: "configure", settings: this.settings });
+  }
+
+  /** The network as it is wanted: until the engine has it, its shape alone is known. */
+  get network(): Network {
+    const known = this.configured;
+    const { features, layers } = this.settings;
+    const isKnown =
+      known !== null &&
+      JSON.stringify([known.settings.features, known.settings.layers]) === JSON.stringify([features, layers]);
+    if (isKnown) return known.network;
+    const output = known?.network.layers.at(-1) ?? { units: 1, activation: "tanh" };
+    return {
+      features,
+      layers: [...layers, output].map(({ units, activation }) => ({
+        units,
+        activation,
+        weight: "",
+        bias: "",
+      })),
+      formula: known?.network.formula ?? "",
+    };
+  }
+}
+
+function firstTitle(answer: Configured): string {
+  return `learning rate ${answer.settings.learning_rate}`;
+}
+
+function same(a: Settings, b: Settings): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
