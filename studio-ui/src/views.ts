@@ -15,7 +15,7 @@ export const VIEWS: readonly View[] = [
     name: "playground",
     title: "Playground",
     about: "Train a small network on two inputs and look at every unit.",
-    load: () => import("./playground/Playground.svelte"),
+    load: () => import("./playground/Served.svelte"),
   },
   {
     name: "backward",

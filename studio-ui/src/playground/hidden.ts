@@ -2,7 +2,8 @@
 
 export const PARTS = [
   { name: "data", title: "Examples", about: "Data sets, noise, test part, batch size and seed." },
-  { name: "draw", title: "Drawing and upload", about: "Points drawn by hand, and tables." },
+  { name: "draw", title: "Drawing", about: "Points drawn by hand." },
+  { name: "table", title: "Tables", about: "Learning from a table of one's own." },
   { name: "features", title: "Choice of features", about: "Switching features on and off." },
   { name: "layers", title: "Choice of layers", about: "Adding layers and units, and their activations." },
   { name: "settings", title: "Training settings", about: "Learning rate, optimizer, loss and the others." },

@@ -45,6 +45,8 @@ export class Studio {
   news = $state("");
   speed = $state<number | null>(30);
 
+  /** Whether the engine can diagnose; one without Python cannot. */
+  hasDiagnosis = true;
   readonly curves = new CurveStore();
   readonly past = new Past();
   features: FeaturePicture | null = null;
@@ -269,7 +271,7 @@ export class Studio {
   }
 
   diagnose(): void {
-    this.#engine?.ask({ type: "diagnose" });
+    if (this.hasDiagnosis) this.#engine?.ask({ type: "diagnose" });
   }
 
   writeScript(): void {

@@ -1,0 +1,23 @@
+// What the playground has around it: the server of the studio, or nothing but the page's own file.
+
+import type { Catalog } from "../engine/choices";
+import type { Engine } from "../engine/engine";
+import type { Picture } from "../engine/picture";
+import type { Part } from "./hidden";
+
+export interface PlaygroundEngine extends Engine {
+  /** Begin, after the callbacks are set. */
+  open(): void;
+  /** Try again now, where it was lost. */
+  retry(): void;
+}
+
+export interface Around {
+  readonly engine: () => PlaygroundEngine;
+  /** The entries of the menus; null where they are not known yet. */
+  readonly catalog: () => Promise<Catalog | null>;
+  /** What is shown until the engine has answered. */
+  readonly recording: () => Promise<readonly Picture[]>;
+  /** Parts of the page that nothing here can fill. */
+  readonly missing: readonly Part[];
+}
