@@ -8,10 +8,11 @@ INSTALL := -m pip --disable-pip-version-check install --quiet --quiet --constrai
 PIP := $(BIN)/python $(INSTALL)
 REQUIREMENTS := pyproject.toml constraints.txt
 
-.PHONY: help demo test test-all lint types floors docs pytest torch peers test-peers bench format clean
+.PHONY: help demo studio page test test-all lint types floors docs pytest torch peers test-peers bench format clean
 
 help:
 	@echo 'make demo      install into $(VENV), train LeNet-5 on real images and write its report'
+	@echo 'make studio    build the page of `clearprop studio`, with Node.js from PyPI if there is none'
 	@echo 'make test      lint, types, floors, docs and tests: what a change must pass'
 	@echo 'make test-all  the same with the slow tests and many more drawn examples'
 	@echo 'make peers     install PyTorch (CPU) into $(PEERS), on the newest Python that it has a build for'
@@ -21,12 +22,19 @@ help:
 	@echo 'make format    rewrite the sources in the one style'
 	@echo 'make clean     remove $(VENV) and everything built'
 
-demo: $(VENV)/.installed
+demo: $(VENV)/.installed page
 	@$(BIN)/clearprop train lenet5
+
+# The page of the studio needs Node.js. Without it everything else works, so `page` only says so.
+studio: $(VENV)/.installed
+	@$(BIN)/python -m tools.build_studio --get-node
+
+page: | $(VENV)/pyvenv.cfg
+	@$(BIN)/python -m tools.build_studio --if-possible
 
 test: lint types floors docs pytest
 
-test-all: lint types floors docs
+test-all: lint types floors docs page
 	HYPOTHESIS_PROFILE=thorough $(PYTEST) -m ""
 
 lint: $(VENV)/.installed-test
@@ -52,7 +60,7 @@ PYTEST := $(BIN)/pytest $(PARALLEL)
 QUICKLY := XLA_FLAGS="--xla_backend_optimization_level=0 --xla_cpu_opt_preset=fast_compile \
 	--xla_cpu_parallel_codegen_split_count=1"
 
-pytest: $(VENV)/.installed-test
+pytest: $(VENV)/.installed-test page
 	$(QUICKLY) $(PYTEST) -m "not slow and not optimized"
 	$(PYTEST) -m "not slow and optimized"
 
@@ -75,7 +83,7 @@ format: $(VENV)/.installed-test
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(PEERS) build dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) build dist site studio-ui/node_modules clearprop/studio/static .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The newest Python first, also where pyenv keeps it. A shim of pyenv that has no Python behind it fails
