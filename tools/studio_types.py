@@ -26,6 +26,7 @@ from clearprop.glass.glossary import GLOSSARY
 from clearprop.studio.backward import messages as of_passes
 from clearprop.studio.models import messages as of_models
 from clearprop.studio.playground import choices, messages
+from clearprop.studio.runs import messages as of_runs
 
 SOURCES = Path(__file__).parents[1] / "studio-ui" / "src"
 
@@ -59,6 +60,11 @@ def sources() -> dict[str, str]:
             "clearprop/studio/backward/messages.py",
         )
         + typescript(of_passes),
+        "runs/messages.ts": _head(
+            "What the page gets to know of runs.", "clearprop/studio/runs/messages.py"
+        )
+        + 'import type { Finding } from "../engine/messages";\n\n'
+        + typescript(of_runs),
         "drawing/palette.ts": _head(
             "The stops of the colors: below 0, above 0, and darkest; and those of the classes.",
             "clearprop/glass/colors.py and boundary_section.py",

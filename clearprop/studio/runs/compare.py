@@ -34,12 +34,11 @@ def comparison_of(readers: Sequence[RunReader], summaries: Sequence[RunSummary])
             expected=f"2 to {MOST_COMPARED}",
         )
     configs = [reader.config for reader in readers]
-    return RunComparison(
-        runs=list(summaries),
-        settings=settings_table(configs),
-        results=_results(readers, summaries),
-        remarks=_remarks(configs, summaries),
-    )
+    remarks = _remarks(configs, summaries)
+    results = _results(readers, summaries)
+    if remarks:  # a winner of an unfair contest is not marked
+        results = [ResultRow(row.name, row.values, None) for row in results]
+    return RunComparison(list(summaries), settings_table(configs), results, remarks)
 
 
 def settings_table(configs: Sequence[Configuration]) -> list[SettingRow]:
@@ -50,21 +49,19 @@ def settings_table(configs: Sequence[Configuration]) -> list[SettingRow]:
 
     >>> rows = settings_table([{"settings": {"epochs": 3}}, {"settings": {"epochs": 9}}])
     >>> rows
-    [SettingRow(name='settings.epochs', values=['3', '9'])]
+    [SettingRow(name='settings.epochs', values=['3', '9'], chosen=True)]
     """
-    rows: dict[str, list[str]] = {}
+    chosen: dict[str, list[str]] = {}
     values = [recipe_values(config) for config in configs]
     if all(found is not None for found in values):
-        rows |= _different([dict(flat(found or {})) for found in values])
-    typed = {name.rpartition(".")[2] for name in rows}
-    names = dict.fromkeys(
-        name for config in configs[1:] for name in differences(config, configs[0])
-    )
-    for name in names:
-        parts = [_leaves(name, config) for config in configs]
-        found = _different(parts)
-        rows |= {n: v for n, v in found.items() if n.rpartition(".")[2] not in typed}
-    return [SettingRow(name, texts) for name, texts in rows.items()]
+        chosen = _different([dict(flat(found or {})) for found in values])
+    typed = {name.rpartition(".")[2] for name in chosen}
+    follows: dict[str, list[str]] = {}
+    for name in dict.fromkeys(n for config in configs[1:] for n in differences(config, configs[0])):
+        found = _different([_leaves(name, config) for config in configs])
+        follows |= {n: texts for n, texts in found.items() if n.rpartition(".")[2] not in typed}
+    rows = [SettingRow(name, texts, True) for name, texts in chosen.items()]
+    return [*rows, *(SettingRow(name, texts, not chosen) for name, texts in follows.items())]
 
 
 def recipe_values(config: Configuration) -> Mapping[str, Any] | None:

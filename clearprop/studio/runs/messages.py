@@ -170,10 +170,12 @@ class SettingRow(Struct, frozen=True):
     Attributes:
         name: of the setting, such as "learning_rate" or "optimizer.beta1".
         values: of each run, as text; "" where it has none.
+        chosen: whether it is a value of the recipe; else it follows from those.
     """
 
     name: str
     values: list[str]
+    chosen: bool
 
 
 class ResultRow(Struct, frozen=True):
