@@ -1,4 +1,5 @@
-// Where each unit stands: columns of equal width, features first; a long column is wrapped.
+// Where each unit stands: columns from the left to the right edge, features first; a long column is
+// wrapped.
 
 export interface Box {
   /** The center. */
@@ -20,6 +21,7 @@ export interface Room {
   readonly top: number;
   /** For the names of the features. */
   readonly left: number;
+  readonly right: number;
 }
 
 export const LARGEST = 42;
@@ -29,16 +31,19 @@ const SHARE = 0.56;
 
 /** Place columns of so many units. */
 export function layout(counts: readonly number[], room: Room): readonly Column[] {
-  const width = (room.width - room.left) / Math.max(1, counts.length);
+  const [first, last] = [room.left + LARGEST / 2, room.width - room.right - LARGEST / 2];
+  const width = Math.max(1, (last - first) / Math.max(1, counts.length - 1));
   return counts.map((units, k) => {
-    const x = room.left + width * (k + 0.5);
-    return { x, width, boxes: column(units, x, width, room) };
+    const x = first + width * k;
+    // The outer columns have only half of their width inside.
+    const isOuter = k === 0 || k === counts.length - 1;
+    return { x, width, boxes: column(units, x, isOuter ? Math.min(width * SHARE, LARGEST) : width * SHARE, room) };
   });
 }
 
 function column(units: number, x: number, width: number, room: Room): Box[] {
   const height = Math.max(1, room.height - room.top);
-  const { size, wraps } = fitted(units, width * SHARE, height);
+  const { size, wraps } = fitted(units, width, height);
   const gap = spacing(size);
   const rows = Math.ceil(units / wraps);
   // A short column is loose, so that its links can be told apart.

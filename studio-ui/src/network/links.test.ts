@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { layout } from "./layout";
 import { ends, heightAt, nearestLink } from "./links";
 
-const columns = layout([2, 3], { width: 400, height: 300, top: 0, left: 0 });
+const columns = layout([2, 3], { width: 400, height: 300, top: 0, left: 0, right: 0 });
 const all = () => ({ from: [0, 1], to: [0, 1, 2] });
 
 test("a curve begins and ends at its units", () => {

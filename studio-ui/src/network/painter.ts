@@ -142,8 +142,8 @@ function drawLinks(
 function stroke(x: number, limit: number, role: Role): [number, string] {
   if (!Number.isFinite(x)) return [2, "rgb(128 128 128)"];
   const size = limit > 0 ? (4 * Math.abs(x)) / limit : Math.abs(x);
-  const width = Math.min(8, 0.6 + 1.9 * size) * (role === "chosen" ? 1.3 : 1) + (role === "chosen" ? 1 : 0);
-  const full = Math.min(1, 0.3 + 0.7 * size);
+  const width = Math.min(8, 0.9 + 1.9 * size) * (role === "chosen" ? 1.3 : 1) + (role === "chosen" ? 1 : 0);
+  const full = Math.min(1, 0.45 + 0.6 * size);
   const faint = role === "other" ? 0.22 : 1;
   return [width, css(strong(x), full * faint)];
 }
@@ -167,7 +167,8 @@ function touches(chosen: Place | null, layer: number, from: number, unit: number
   return isInto || (own === layer - 1 && chosen.unit === from) ? "plain" : "other";
 }
 
-function largestGradient(picture: Picture | null): number {
+/** The largest gradient of a weight that is finite. */
+export function largestGradient(picture: Picture | null): number {
   let most = 0;
   for (const layer of picture?.layers ?? []) {
     for (const x of layer.weightGradient) if (Number.isFinite(x)) most = Math.max(most, Math.abs(x));

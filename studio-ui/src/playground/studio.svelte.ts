@@ -32,6 +32,8 @@ export class Studio {
   connectionAbout = $state<string | null>(null);
   catalog = $state.raw<Catalog | null>(null);
   findings = $state.raw<Findings | null>(null);
+  /** Why there is no diagnosis. */
+  undiagnosed = $state.raw<Problem | null>(null);
   explained = $state.raw<Explained | null>(null);
   script = $state.raw<string | null>(null);
   problem = $state.raw<Problem | null>(null);
@@ -122,12 +124,14 @@ export class Studio {
         break;
       case "findings":
         if (answer.run === this.configured?.run) this.findings = answer;
+        this.undiagnosed = null;
         break;
       case "script":
         this.script = answer.source;
         break;
       case "problem":
-        this.problem = answer;
+        if (answer.request === "diagnose") this.undiagnosed = answer;
+        else this.problem = answer;
         if (answer.request === "configure" || answer.request === "fork") this.#sent = null;
         break;
     }
