@@ -152,14 +152,19 @@ def _has_modules() -> bool:
     return done.is_file() and done.stat().st_mtime >= lock.stat().st_mtime
 
 
-def _npm(node: Node, patience: float | None, *arguments: str) -> None:
+def environment(node: Node) -> dict[str, str]:
+    """Return the variables for npm, whose scripts look for this Node.js on the path."""
     path = os.pathsep.join([str(node.folder), os.environ.get("PATH", os.defpath)])
+    return {**os.environ, **SETTINGS, "PATH": path}
+
+
+def _npm(node: Node, patience: float | None, *arguments: str) -> None:
     try:
         done = subprocess.run(
             [*node.npm, *arguments],
             check=False,
             cwd=SOURCES,
-            env={**os.environ, **SETTINGS, "PATH": path},
+            env=environment(node),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
