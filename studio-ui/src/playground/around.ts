@@ -6,8 +6,6 @@ import type { Picture } from "../engine/picture";
 import type { Part } from "./hidden";
 
 export interface PlaygroundEngine extends Engine {
-  /** Begin, after the callbacks are set. */
-  open(): void;
   /** Try again now, where it was lost. */
   retry(): void;
 }

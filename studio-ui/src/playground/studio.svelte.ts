@@ -148,7 +148,7 @@ export class Studio {
     this.#newest = this.#shown = null;
     if (!isFork) this.features = null;
     this.previewed = null;
-    if (!isFork) this.past.clear();
+    this.past.clear();
     const title = isFork && before ? difference(before.settings, answer.settings) : firstTitle(answer);
     this.curves.begin(answer.run, title, answer.left_at, isFork);
     this.curvesVersion++;
