@@ -24,6 +24,7 @@ from clearprop.glass import colors
 from clearprop.glass.boundary_section import CLASS_COLORS
 from clearprop.glass.glossary import GLOSSARY
 from clearprop.studio.backward import messages as of_passes
+from clearprop.studio.models import headers
 from clearprop.studio.models import messages as of_models
 from clearprop.studio.playground import choices, messages
 from clearprop.studio.runs import messages as of_runs
@@ -51,10 +52,16 @@ def sources() -> dict[str, str]:
         )
         + typescript(choices),
         "models/messages.ts": _head(
-            "What the views of any model send and get.", "clearprop/studio/models/messages.py"
+            "What the views of any model send, and what they get as JSON.",
+            "clearprop/studio/models/messages.py",
         )
-        + typescript(of_models)
-        + f"\nexport const STATISTICS = {json.dumps(of_models.STATISTICS)} as const;\n",
+        + typescript(of_models),
+        "models/headers.ts": _head(
+            "The headers of the frames that the views of any model get.",
+            "clearprop/studio/models/headers.py",
+        )
+        + typescript(headers)
+        + f"\nexport const STATISTICS = {json.dumps(headers.STATISTICS)} as const;\n",
         "backward/messages.ts": _head(
             "What the view of the backward pass sends and gets.",
             "clearprop/studio/backward/messages.py",

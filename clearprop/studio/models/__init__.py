@@ -2,8 +2,8 @@
 
 A note for the developers of views. In Python everything goes through a `Viewer` (`viewer.py`); over
 HTTP each method below is one address under ``/api/models``, with the method's arguments as its
-query. `messages.py` describes all JSON and all headers of frames; `tools/studio_types.py` writes
-them as types for the page. Frames are those of `clearprop.studio.frames`.
+query. `messages.py` describes all JSON and `headers.py` the headers of all frames, which are those
+of `clearprop.studio.frames`. `tools/studio_types.py` writes both as types for the page.
 
 ==================================================  ==============================================
 ``Viewer`` and HTTP                                 answer

@@ -157,7 +157,7 @@ BUNDLED: dict[str, Bundled] = {
         "ResNet-20",
         "A residual network for pictures of 32 x 32.",
         models.small_resnet,
-        lambda: _photographs(32),
+        lambda: _digits(32, 3),
     ),
     "resnet50": Bundled(
         "ResNet-50",

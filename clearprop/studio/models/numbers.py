@@ -16,7 +16,7 @@ from clearprop.errors import ConfigurationError
 from clearprop.glass.colors import largest
 from clearprop.glass.nodes.array_summary import ArraySummary
 from clearprop.nn.definitions import is_saturated
-from clearprop.studio.models.messages import STATISTICS
+from clearprop.studio.models.headers import STATISTICS
 
 ZERO, NOT_FINITE = 127, 255
 """The codes of 0 and of a number that is not finite."""
