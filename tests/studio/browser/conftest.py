@@ -11,6 +11,7 @@ The policy of the page allows no script from outside, so ``page.wait_for_functio
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,7 +28,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 
 ROOT = Path(__file__).parents[3]
 AXE = ROOT / "studio-ui" / "node_modules" / "axe-core" / "axe.min.js"
-CHROMIUM = (Path("/usr/bin/chromium"), Path("/usr/bin/chromium-browser"))
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 DESKTOP = {"width": 1280, "height": 800}
 
 Axe = Callable[..., None]
@@ -56,8 +57,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """Start Chromium: Debian's, else that of ``playwright install chromium``."""
-    own = next((str(path) for path in CHROMIUM if path.is_file()), None)
+    """Start Chromium: that of the system, else that of ``playwright install chromium``."""
+    own = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
     # The sandbox needs rights that root in a container does not have.
     arguments = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     with playwright.sync_playwright() as started:
