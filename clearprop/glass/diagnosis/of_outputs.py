@@ -100,7 +100,8 @@ def _by_numbers(facts: Facts, seen: Outputs) -> Finding | None:
     t = np.asarray(seen.targets[: PASS * PASSES], np.float64)
     low, high, zeros = float(y.min()), float(y.max()), float((y == 0).mean())
     scale = OF_LOSSES.get(facts.loss_name, Scale.UNKNOWN)
-    beyond = float(((t > high) | (t < low)).mean())
+    # A target at the end of a range is one that outputs come near to, such as 1 of tanh.
+    beyond = float(((t > high + AT_END) | (t < low - AT_END)).mean())
     at_one, at_minus_one = 1 - AT_END < high <= 1, -1 <= low < AT_END - 1
     said = ""
     if scale in (Scale.SOFTMAX, Scale.SIGMOID, Scale.SCORE):
