@@ -40,6 +40,7 @@ TEXTS = [
     for path in sorted(folder.rglob("*"))
     if path.suffix in {".py", ".md", ".html", ".css", ".js", ".ts", ".svelte", ".toml", ".yml"}
     and PACKAGE / "studio" / "static" not in path.parents  # built from the sources of the page
+    and "node_modules" not in path.parts
 ]
 
 LONGEST_FILE = 500

@@ -18,6 +18,7 @@ COMMAND = "make studio"
 
 # What the system calls these kinds differs; a browser runs no script that is called plain text.
 KINDS = {
+    ".bin": "application/octet-stream",
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".ico": "image/x-icon",
