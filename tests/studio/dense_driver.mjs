@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 const dense = await import(pathToFileURL(process.argv[2]).href);
 
 function network({ features, shapes, loss, parameters }) {
-  const made = new dense.Network(features, shapes, loss);
+  const made = new dense.Network(features.length ?? features, shapes, loss);
   made.parameters.set(parameters);
   return made;
 }
@@ -21,6 +21,7 @@ const kinds = {
       Object.fromEntries(Object.entries(options).map(([key, { initial }]) => [key, initial])),
     ]),
     schedules: Object.keys(dense.SCHEDULES),
+    outputs: dense.OUTPUTS,
   }),
 
   activation: ({ name, x }) => {
@@ -70,9 +71,42 @@ const kinds = {
   },
 
   formula: ({ formula, value }) => ({
-    mathml: dense.sides([formula], value, dense.MATHML),
-    text: dense.sides([formula], value, dense.TEXT),
+    mathml: dense.sides({ name: "y", formula, value }, dense.MATHML),
+    text: dense.sides({ name: "y", formula, value }, dense.TEXT),
   }),
+
+  // The formulas of all units for one example, with the numbers from which they were written.
+  explained: (one) => {
+    const made = network(one);
+    const { features, place, target, loss } = one;
+    const input = dense.features(new Float64Array(place), features);
+    const traces = made.traces(1);
+    const targets = new Float64Array([target]);
+    const inputError = new Float64Array(input.length);
+    made.forward(input, 1, traces);
+    const [objective] = made.measure(traces, targets, 1);
+    made.backward(input, targets, 1, traces, inputError);
+    const passed = { network: made, features, loss, traces, place, target, objective };
+    return {
+      objective,
+      input: [...input],
+      inputError: [...inputError],
+      ofLoss: dense.lossFormula(loss, made),
+      layers: made.layers.map((layer, k) => ({
+        ...Object.fromEntries(
+          ["preactivation", "value", "error", "delta"].map((name) => [name, [...traces[k][name]]]),
+        ),
+        weight: [...layer.weight],
+        bias: [...layer.bias],
+        weightGradient: [...layer.weightGradient],
+        biasGradient: [...layer.biasGradient],
+        slope: [...traces[k].preactivation].map((z, i) =>
+          layer.activation.slope(z, traces[k].value[i]),
+        ),
+        units: Array.from({ length: layer.units }, (_, u) => dense.explained(passed, k, u)),
+      })),
+    };
+  },
 };
 
 const cases = JSON.parse(readFileSync(0, "utf8"));

@@ -1,66 +1,79 @@
-// The formulas of one unit with the numbers of one example: forward from the values before, backward
-// from the error signals behind.
+// The formulas of one unit with the numbers of one example, the same as
+// clearprop/studio/playground/formulas.py writes: z and y are the unit's total input and value, w1,
+// w2, ... and b its weights and bias, h1, h2, ... the values of the layer before, v1, v2, ... the
+// weights to the units behind it, whose total inputs are z1, z2, ...
 
 import type { Explained, Formula } from "../engine/messages";
-import { equation } from "./formulas/equation";
+import { ACTIVATION_FORMULAS } from "./formulas/activations";
+import { type Equation, written } from "./formulas/equation";
 import {
   call,
-  evaluate,
   type Expression,
   longSum,
   power,
   product,
+  SHOWN_TERMS,
   sum,
   symbol,
 } from "./formulas/expression";
-import { mathmlName, MATHML, write } from "./formulas/notation";
-import { ACTIVATION_FORMULAS, LOSS_FORMULAS } from "./formulas/templates";
+import { LOSS_FORMULAS } from "./formulas/losses";
+import { MATHML, mathmlName, write } from "./formulas/notation";
 import type { Layer, Network, Trace } from "./network";
-import type { Painter } from "./painting";
 
-/** With more inputs only the gradients of the largest are written out. */
-const MOST_GRADIENTS = 8;
+const OVERFLOWS = "computed without the powers of e, which would overflow";
 
-type Formulas = Pick<Explained, "forward" | "backward">;
-
-/** The formulas of a unit; undefined where the network has no such unit. */
-export function explained(
-  painter: Painter,
-  example: number,
-  k: number,
-  unit: number,
-): Formulas | undefined {
-  const { network, settings, targets, points } = painter.run;
-  const layer = network.layers[k];
-  if (!layer || unit >= layer.units) return undefined;
-  const { traces, loss } = painter.passes(example);
-  const inputs =
-    k === 0
-      ? featureFormulas(settings.features, points.places.subarray(2 * example))
-      : [...traces[k - 1]!.value].map((value, i) => symbol(`h${i + 1}`, value));
-  const one = new UnitFormulas(network, traces, inputs, layer, k, unit);
-  const isLast = k === network.layers.length - 1;
-  const t = symbol("t", targets[example]!);
-  return {
-    forward: isLast ? [...one.forward, one.loss(settings.loss, t, loss)] : one.forward,
-    backward: [
-      isLast ? one.errorOfOutput(settings.loss, t) : one.errorOfHidden(),
-      ...one.backward,
-    ],
-  };
+/** What is explained: the passes of one example. */
+export interface Passed {
+  readonly network: Network;
+  readonly features: readonly string[];
+  readonly loss: string;
+  readonly traces: readonly Trace[];
+  /** x1 and x2 of the example. */
+  readonly place: readonly [number, number];
+  /** As the loss takes it. */
+  readonly target: number;
+  /** The loss of this example. */
+  readonly objective: number;
 }
 
-/** The loss with symbols alone, of a network with so many outputs. */
-export function lossFormula(name: string, outputs: number, target: number): string {
-  const y = outputSymbols(new Float64Array(outputs));
-  const formula = LOSS_FORMULAS[name]?.value(y, symbol("t", target));
+/** The formulas of a unit; null where the network has no such unit. */
+export function explained(
+  passed: Passed,
+  layer: number,
+  unit: number,
+): Pick<Explained, "forward" | "backward"> | null {
+  const found = passed.network.layers[layer];
+  if (!found || !(unit >= 0 && unit < found.units)) return null;
+  const one = new UnitFormulas(passed, found, layer, unit);
+  return { forward: one.forward(), backward: one.backward() };
+}
+
+/** The loss with symbols alone, as MathML. */
+export function lossFormula(loss: string, network: Network): string {
+  const letter = network.layers.at(-1)?.name === "identity" ? "z" : "y";
+  const outputs = scores(letter, new Float64Array(network.outputs).fill(0.5));
+  const formula = LOSS_FORMULAS[loss]?.value(outputs, symbol("t", 0));
   if (!formula) return "";
-  return `<math><mrow>${mathmlName("E")}<mo>=</mo>${write(formula, MATHML)}</mrow></math>`;
+  let text = write(formula, MATHML);
+  if (outputs.length > 1) {
+    // The output of the right class: z with the index t.
+    const first = mathmlName(`${letter}1`);
+    const at = text.lastIndexOf(first);
+    const right = `<msub><mi>${letter}</mi><mi>t</mi></msub>`;
+    text = text.slice(0, at) + right + text.slice(at + first.length);
+  }
+  return `<math><mrow><mi>E</mi><mo>=</mo>${text}</mrow></math>`;
+}
+
+/** Symbols of all units of a layer; one alone has no number. */
+function scores(letter: string, values: Float64Array): Expression[] {
+  const name = (k: number) => (values.length > 1 ? `${letter}${k + 1}` : letter);
+  return [...values].map((value, k) => symbol(name(k), value));
 }
 
 /** The features of a point as formulas of its place. */
-function featureFormulas(names: readonly string[], place: Float64Array): Expression[] {
-  const [x1, x2] = [symbol("x1", place[0]!), symbol("x2", place[1]!)];
+function featureFormulas(names: readonly string[], place: Passed["place"]): Expression[] {
+  const [x1, x2] = [symbol("x1", place[0]), symbol("x2", place[1])];
   const all: Readonly<Record<string, Expression>> = {
     x1,
     x2,
@@ -73,111 +86,150 @@ function featureFormulas(names: readonly string[], place: Float64Array): Express
   return names.map((name) => all[name]!);
 }
 
-function outputSymbols(values: Float64Array): Expression[] {
-  return values.length === 1
-    ? [symbol("y", values[0]!)]
-    : [...values].map((value, i) => symbol(`y${i + 1}`, value));
-}
-
 class UnitFormulas {
-  readonly #z: Expression;
-  readonly #y: Expression;
-  readonly #delta: Expression;
+  readonly #trace: Trace;
+  readonly #isOutput: boolean;
+  /** The number in the names of this unit: only outputs are compared with each other. */
+  readonly #mark: string;
 
   constructor(
-    readonly network: Network,
-    readonly traces: readonly Trace[],
-    readonly inputs: readonly Expression[],
+    readonly passed: Passed,
     readonly layer: Layer,
     readonly k: number,
     readonly unit: number,
   ) {
-    const trace = traces[k]!;
-    this.#z = symbol("z", trace.preactivation[unit]!);
-    this.#y = symbol("y", trace.value[unit]!);
-    this.#delta = symbol("dE/dz", trace.delta[unit]!);
+    this.#trace = passed.traces[k]!;
+    this.#isOutput = k === passed.network.layers.length - 1;
+    this.#mark = this.#isOutput && layer.units > 1 ? `${unit + 1}` : "";
   }
 
-  get #formulas() {
-    return ACTIVATION_FORMULAS[this.layer.name]!;
+  get #z(): string {
+    return `z${this.#mark}`;
   }
 
-  #weight(i: number): Expression {
-    return symbol(`w${i + 1}`, this.layer.weight[i * this.layer.units + this.unit]!);
+  get #y(): string {
+    return `y${this.#mark}`;
   }
 
-  get forward(): Formula[] {
-    const { layer, unit, inputs } = this;
-    const bias = symbol("b", layer.bias[unit]!);
-    const terms = inputs.map((x, i) => product(this.#weight(i), x));
-    const z = sum(longSum(terms), bias);
-    const y = this.#formulas.value(this.#z);
-    return [
-      equation("The weighted sum of its inputs", "z", [z], evaluate(this.#z)),
-      equation(`Its value: ${layer.name} of the sum`, "y", [y], evaluate(this.#y)),
-    ];
+  /** Whether the unit is an output that has no activation: its value is its total input. */
+  get #isDirect(): boolean {
+    return this.#isOutput && this.layer.name === "identity";
   }
 
-  loss(name: string, t: Expression, loss: number): Formula {
-    return equation("The loss", "E", [LOSS_FORMULAS[name]!.value(this.#outputs, t)], loss);
+  #own(values: Float64Array): number {
+    return values[this.unit]!;
+  }
+
+  get #zSymbol(): Expression {
+    return symbol(this.#z, this.#own(this.#trace.preactivation));
+  }
+
+  get #ySymbol(): Expression {
+    return symbol(this.#y, this.#own(this.#trace.value));
+  }
+
+  /** What the unit reads: features of the point, or values of the layer before. */
+  #inputs(): Expression[] {
+    if (this.k === 0) return featureFormulas(this.passed.features, this.passed.place);
+    const { value } = this.passed.traces[this.k - 1]!;
+    return [...value].map((h, i) => symbol(`h${i + 1}`, h));
+  }
+
+  forward(): Formula[] {
+    const { weight, bias, units, name } = this.layer;
+    const weights = (i: number) => symbol(`w${i + 1}`, weight[i * units + this.unit]!);
+    const terms = this.#inputs().map((x, i) => product(weights(i), x));
+    const formula = sum(longSum(terms), symbol("b", this.#own(bias)));
+    const z = { name: this.#z, formula, value: this.#own(this.#trace.preactivation) };
+    const made = [written("total input: the weighted sum of what the unit reads, and its bias", z)];
+    if (!this.#isDirect) {
+      const value = this.#own(this.#trace.value);
+      const formula = ACTIVATION_FORMULAS[name]!.value(this.#zSymbol);
+      const y = withRemark({ name: this.#y, formula, value }, `${name}(${this.#z})`);
+      made.push(written(`value: ${name} of the total input`, y));
+    }
+    if (this.#isOutput) {
+      const { objective } = this.passed;
+      const formula = this.#loss.value(this.#outputs, this.#t);
+      const E = withRemark({ name: "E", formula, value: objective }, OVERFLOWS);
+      made.push(written("loss of this example", E));
+    }
+    return made;
+  }
+
+  get #loss() {
+    return LOSS_FORMULAS[this.passed.loss]!;
   }
 
   get #outputs(): Expression[] {
-    return outputSymbols(this.traces.at(-1)!.value);
+    return scores(this.layer.name === "identity" ? "z" : "y", this.#trace.value);
   }
 
-  errorOfOutput(name: string, t: Expression): Formula {
-    const slope = LOSS_FORMULAS[name]!.slope(this.#outputs, t, this.unit);
-    const title = "The error signal of its value: the derivative of the loss";
-    return equation(title, this.#errorName, [slope], this.#error);
+  get #t(): Expression {
+    return symbol("t", this.passed.target);
   }
 
-  /** The sum over the units of the next layer, whose weighted sums are u1, u2, ... */
-  errorOfHidden(): Formula {
-    const next = this.network.layers[this.k + 1]!;
-    const deltas = this.traces[this.k + 1]!.delta;
-    const parts = Array.from({ length: next.units }, (_, j) => {
-      const name = next.units === 1 ? "" : `${j + 1}`;
-      const weight = symbol(`w${name}`, next.weight[this.unit * next.units + j]!);
-      return product(symbol(`dE/du${name}`, deltas[j]!), weight);
+  backward(): Formula[] {
+    const error = this.#own(this.#trace.error);
+    const [above, below] = [`dE/d${this.#y}`, `dE/d${this.#z}`];
+    const made: Formula[] = [];
+    if (this.#isOutput) {
+      const slope = this.#loss.slope(this.#outputs, this.#t, this.unit);
+      const [name, title] = this.#isDirect ? [below, "total input"] : [above, "value"];
+      const equation = withRemark({ name, formula: slope, value: error }, OVERFLOWS);
+      made.push(written(`error signal of the ${title}: the derivative of the loss`, equation));
+    } else {
+      const equation = { name: above, formula: this.#fromUsers(), value: error };
+      made.push(written("error signal of the value: from every unit that reads it", equation));
+    }
+    if (!this.#isDirect) made.push(...this.#through(above, below, error));
+    return [...made, ...this.#gradients(below)];
+  }
+
+  #fromUsers(): Expression {
+    const { weight, units } = this.passed.network.layers[this.k + 1]!;
+    const { delta } = this.passed.traces[this.k + 1]!;
+    const terms = Array.from({ length: units }, (_, j) => {
+      const from = weight[this.unit * units + j]!;
+      return product(symbol(`dE/dz${j + 1}`, delta[j]!), symbol(`v${j + 1}`, from));
     });
-    const title = "The error signal of its value, through the weighted sums u of the next layer";
-    return equation(title, this.#errorName, [longSum(parts)], this.#error);
+    return longSum(terms);
   }
 
-  get #error(): number {
-    return this.traces[this.k]!.error[this.unit]!;
-  }
-
-  get #errorName(): string {
-    const isOneOfSeveral = this.k === this.network.layers.length - 1 && this.layer.units > 1;
-    return isOneOfSeveral ? `dE/dy${this.unit + 1}` : "dE/dy";
-  }
-
-  get backward(): Formula[] {
-    const local = this.#formulas.slope(this.#z, this.#y);
-    const { preactivation, value } = this.traces[this.k]!;
-    const slope = this.layer.activation.slope(preactivation[this.unit]!, value[this.unit]!);
-    const delta = product(symbol(this.#errorName, this.#error), symbol("dy/dz", slope));
+  /** The local derivative, and the error signal of the total input. */
+  #through(above: string, below: string, error: number): Formula[] {
+    const { name, activation } = this.layer;
+    const { preactivation, value, delta } = this.#trace;
+    const slope = activation.slope(this.#own(preactivation), this.#own(value));
+    const local = ACTIVATION_FORMULAS[name]!.slope(this.#zSymbol, this.#ySymbol);
+    const derivative = `d${this.#y}/d${this.#z}`;
+    const equation = { name: derivative, formula: local, value: slope };
+    const formula = product(symbol(above, error), symbol(derivative, slope));
     return [
-      equation("The local derivative", "dy/dz", local ? [local] : [], slope),
-      equation("The error signal of the sum", "dE/dz", [delta], evaluate(this.#delta)),
-      ...this.#gradients(),
+      written(`local derivative of ${name}`, withRemark(equation, `the rule of ${name}`)),
+      written("error signal of the total input", { name: below, formula, value: this.#own(delta) }),
     ];
   }
 
-  #gradients(): Formula[] {
-    const size = (i: number) => Math.abs(evaluate(this.inputs[i]!));
-    const order = this.inputs.map((_, i) => i).sort((i, j) => size(j) - size(i) || i - j);
-    const shown = order.slice(0, MOST_GRADIENTS).sort((i, j) => i - j);
-    return [
-      ...shown.map((i) => {
-        const x = this.inputs[i]!;
-        const value = this.layer.weightGradient[i * this.layer.units + this.unit]!;
-        const title = `The gradient of its weight ${i + 1}`;
-        return equation(title, `dE/dw${i + 1}`, [product(this.#delta, x)], value);
-      }),
-      equation("The gradient of its bias", "dE/db", [this.#delta], evaluate(this.#delta)),
-    ];
+  #gradients(below: string): Formula[] {
+    const { units, inputs, weightGradient, biasGradient } = this.layer;
+    const error = symbol(below, this.#own(this.#trace.delta));
+    const own = Array.from({ length: inputs }, (_, i) => weightGradient[i * units + this.unit]!);
+    const size = (i: number) => (Number.isNaN(own[i]) ? Infinity : Math.abs(own[i]!));
+    const order = own.map((_, i) => i).sort((i, j) => size(j) - size(i) || i - j);
+    const shown = order.slice(0, SHOWN_TERMS).sort((i, j) => i - j);
+    const x = this.#inputs();
+    const weights = shown.map((i) => {
+      const formula = product(error, x[i]!);
+      const equation = { name: `dE/dw${i + 1}`, formula, value: own[i]! };
+      return written(`gradient of the weight w${i + 1}`, equation);
+    });
+    const bias = { name: "dE/db", formula: error, value: this.#own(biasGradient) };
+    return [...weights, written("gradient of the bias", bias)];
   }
+}
+
+/** The equation, with a remark where it has no formula. */
+function withRemark(equation: Equation, remark: string): Equation {
+  return equation.formula ? equation : { ...equation, remark };
 }

@@ -3,6 +3,7 @@
 import { codeOf } from "../drawing/heat";
 import type { FrameArray, Frame, Numbers } from "../engine/frame";
 import { features as featuresOf, SQUARE } from "./datasets";
+import type { Passed } from "./explanation";
 import type { Network, Trace } from "./network";
 import type { Run } from "./run";
 
@@ -27,22 +28,25 @@ export class Painter {
     this.#inputError = new Float64Array(network.features);
   }
 
-  /** The passes of one example, as they are in evaluation; its loss. */
-  passes(example: number): { traces: readonly Trace[]; input: Float64Array; loss: number } {
-    const { network, inputs, targets } = this.run;
+  /** The passes of one example, as they are in evaluation. */
+  passes(example: number): Passed & { readonly input: Float64Array } {
+    const { network, settings, inputs, targets, points } = this.run;
     const F = network.features;
     const input = inputs.subarray(example * F, (example + 1) * F);
     const target = targets.subarray(example, example + 1);
     network.forward(input, 1, this.#traces);
-    const [loss] = network.measure(this.#traces, target, 1);
+    const [objective] = network.measure(this.#traces, target, 1);
     network.backward(input, target, 1, this.#traces, this.#inputError);
-    return { traces: this.#traces, input, loss };
+    const { features, loss } = settings;
+    const place = [points.places[2 * example]!, points.places[2 * example + 1]!] as const;
+    const given = { network, features, loss, place, target: target[0]! };
+    return { ...given, traces: this.#traces, input, objective };
   }
 
   /** A frame; the first of a run has the examples and the features too. */
   frame(number: number, example: number, first: boolean): Frame {
     const { run } = this;
-    const { traces, input, loss } = this.passes(example);
+    const { traces, input, objective, target } = this.passes(example);
     const arrays = new Map<string, FrameArray>();
     const put = (name: string, data: Numbers, ...shape: number[]) => arrays.set(name, { shape, data });
     const floats = (name: string, data: Float64Array, ...shape: number[]) =>
@@ -70,8 +74,8 @@ export class Painter {
     if (first) this.#describe(put, floats);
     const { step, epoch } = run.position;
     const fields = {
-      ...{ run: number, step, epoch, example, loss: finite(loss) },
-      ...{ target: finite(run.targets[example]!), seconds: run.seconds, first },
+      ...{ run: number, step, epoch, example, loss: finite(objective) },
+      ...{ target: finite(target), seconds: run.seconds, first },
     };
     return { kind: "picture", fields, arrays };
   }

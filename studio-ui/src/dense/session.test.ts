@@ -251,7 +251,12 @@ describe("what cannot be done is told", () => {
 describe("formulas", () => {
   test("the last number of each equation is the number of the picture", () => {
     const { asked, last } = begun({ features: ["x1", "x2^2", "x1*x2", "sin(x1)"] });
-    for (const [layer, unit] of [[0, 2], [1, 1], [2, 0]] as const) {
+    const places = [
+      [0, 2],
+      [1, 1],
+      [2, 0],
+    ] as const;
+    for (const [layer, unit] of places) {
       const { forward, backward } = asked({ type: "explain", layer, unit }, "explained");
       const result = (text: string) => Number(text.split(" = ").at(-1));
       const found = Object.fromEntries(
@@ -277,8 +282,8 @@ describe("formulas", () => {
     });
     const own = last().target === 1;
     const { forward, backward } = asked({ type: "explain", layer: 2, unit: 1 }, "explained");
-    expect(forward.at(-1)?.text).toMatch(/^E = log\(exp\(y1\) \+ exp\(y2\) \+ exp\(y3\)\) - y\d/);
-    expect(backward[0]?.text).toMatch(/^dE\/dy2 = exp\(y2\) \/ \(exp\(y1\)/);
-    expect(backward[0]?.text.includes("- 1 =")).toBe(own);
+    expect(forward.at(-1)?.text).toMatch(/^E = log\(exp\(z1\) \+ exp\(z2\) \+ exp\(z3\)\) - z\d/);
+    expect(backward[0]?.text).toMatch(/^dE\/dz2 = exp\(z2\) \/ \(exp\(z1\)/);
+    expect(backward[0]?.text.includes("- 1\n")).toBe(own);
   });
 });

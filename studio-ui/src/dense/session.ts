@@ -278,7 +278,7 @@ export class DenseSession {
   }
 
   #explain(layer: number, unit: number): void {
-    const formulas = explained(this.#painter!, this.#example, layer, unit);
+    const formulas = explained(this.#painter!.passes(this.#example), layer, unit);
     if (!formulas) {
       throw new Refusal("there is no such unit", {
         where: "layer",
@@ -344,7 +344,7 @@ function described(
   const training = points.training;
   return {
     type: "configured",
-    settings,
+    settings: { ...settings, batch_size: run.batch },
     network: {
       features: settings.features,
       layers: network.layers.map(({ units, name }, k) => ({
@@ -353,7 +353,7 @@ function described(
         weight: `layers.${2 * k}.weight`,
         bias: `layers.${2 * k}.bias`,
       })),
-      formula: lossFormula(settings.loss, network.outputs, run.targets[0]!),
+      formula: lossFormula(settings.loss, network),
     },
     examples: {
       training,

@@ -35,19 +35,27 @@ function bare(text: string): string {
   return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 }
 
+/** The largest number of decimals that `toFixed` and `toExponential` give. */
+const MOST_DECIMALS = 100;
+
 /** Write a number rounded to a multiple of ten to the exponent. */
 function atQuantum(value: number, exponent: number): string {
-  if (exponent <= 0) {
-    const text = value.toFixed(Math.min(100, -exponent));
+  if (exponent <= 0 && exponent >= -MOST_DECIMALS) {
+    const text = value.toFixed(-exponent);
     const size = Math.abs(Number(text));
     if (size === 0) return text.replace("-", "");
     if (size >= SMALLEST && size < LARGEST) return text;
   }
-  const rounded = Math.round(value / 10 ** exponent) * 10 ** exponent;
-  if (rounded === 0) return "0";
-  const kept = Math.floor(Math.log10(Math.abs(rounded)) + 1e-9) - exponent;
-  const [mantissa = "", power = ""] = rounded.toExponential(Math.max(0, kept)).split("e");
-  return `${mantissa}e${Number(power)}`;
+  const order = Math.floor(Math.log10(Math.abs(value)));
+  if (!(order >= exponent)) {
+    const isOne = Math.abs(value) > 0.5 * 10 ** exponent;
+    return isOne ? `${value < 0 ? "-" : ""}1e${exponent}` : "0";
+  }
+  const decimals = Math.min(MOST_DECIMALS, order - exponent);
+  const [mantissa = "", power = ""] = value.toExponential(decimals).split("e");
+  // A number such as 9.996 has one more digit once it is rounded.
+  const more = Number(power) > order ? (decimals === 0 ? ".0" : "0") : "";
+  return `${mantissa}${more}e${Number(power)}`;
 }
 
 export interface Fitted {

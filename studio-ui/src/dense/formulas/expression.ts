@@ -143,6 +143,12 @@ export function evaluate(x: Expression, lookup: Lookup = (_, value) => value): n
   return found(...of);
 }
 
+/** The names of the symbols in the order in which they stand. */
+export function symbolsOf(x: Expression): string[] {
+  if (x.kind === "symbol") return [x.name];
+  return x.kind === "apply" ? x.of.flatMap(symbolsOf) : [];
+}
+
 /** The largest absolute value of a formula and its parts, which bounds its rounding. */
 export function magnitude(x: Expression): number {
   const own = Math.abs(evaluate(x));
