@@ -22,12 +22,12 @@ def run_studio(arguments: argparse.Namespace) -> int:
     check_page()
     opening = opening_of(arguments.WHAT)
     studio = Studio(Pages(), ENGINE, parts_of(opening.runs))
-    server = StudioServer(studio, arguments.address, arguments.port, opening.view)
-    say(f"studio  {server.url}")
-    if opening.about:
-        say(opening.about)
-    if not is_loopback(arguments.address):
-        complain("every machine that reaches this one can open this address: give it to few")
-    complain("Ctrl-C ends it")
-    server.run(browser=not arguments.no_browser)
+    with StudioServer(studio, arguments.address, arguments.port, opening.view) as server:
+        say(f"studio  {server.url}")
+        if opening.about:
+            say(opening.about)
+        if not is_loopback(arguments.address):
+            complain("whoever has this address can use the studio, also from other machines")
+        complain("Ctrl-C ends it")
+        server.run(browser=not arguments.no_browser)
     return 0
