@@ -112,8 +112,11 @@ function drawLinks(
   const layers = scene.picture?.layers ?? [];
   const every = layers.reduce((sum, layer) => sum + layer.weight.length, 0);
   const least = every > MOST_LINKS ? threshold(scene, every) : 0;
+  // Where there are many, each is fainter, so that the strong ones stand out.
+  const faint = Math.max(0.4, Math.min(1, 150 / every) ** 0.4);
   const dashes = scene.flow !== "none" && every <= MOST_DASHED;
   context.save();
+  context.globalAlpha = faint;
   if (dashes) {
     context.setLineDash([7, 4]);
     context.lineDashOffset = ((scene.flow === "forward" ? -1 : 1) * now) / 32;

@@ -61,6 +61,7 @@ export class Studio {
   #newest: Picture | null = null;
   #shown: Picture | null = null;
   #isScheduled = false;
+  #hasShown = false;
   #sent: Settings | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #resumes = false;
@@ -179,6 +180,9 @@ export class Studio {
     // A hidden tab gets no animation frames: its pictures wait until it is shown again.
     requestAnimationFrame(() => {
       this.#isScheduled = false;
+      // For whoever measures how soon something is to be seen.
+      if (!this.#hasShown) performance.mark("first-picture");
+      this.#hasShown = true;
       const isOther = this.#shown?.step !== this.#newest?.step;
       this.#shown = this.#newest;
       this.version++;
