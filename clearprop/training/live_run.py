@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from clearprop import backend, nn, tree
-from clearprop.errors import ConfigurationError, ShapeError, unknown_name
+from clearprop.errors import ConfigurationError, NonFiniteError, ShapeError, unknown_name
 from clearprop.host_callback import host_errors
-from clearprop.training.algorithm import Array, Arrays, TrainState
+from clearprop.training.algorithm import Array, Arrays, Measured, TrainState
 from clearprop.training.callback import Portion, Position
+from clearprop.training.compiled_steps import all_finite
 from clearprop.training.events import Event, Stopped
 from clearprop.training.fit_config import FitConfig
 from clearprop.training.run import Run
@@ -174,8 +177,58 @@ class LiveRun:
 
     # --- changes by hand -------------------------------------------------------------------------
 
+    def step_with(self, rows: Sequence[int]) -> None:
+        """Take a step whose batch is these rows of the training part, beside those of the epochs.
+
+        It changes weights and optimizer as any step does. The number of steps and the order of the
+        examples stay as they are: `advance` goes on where it was. A layer that draws random numbers
+        draws those of the step to come.
+
+        Args:
+            rows: from 0 on.
+
+        Raises:
+            ConfigurationError: there are no rows, or no such row.
+            NonFiniteError: a number is not finite after the step; nothing is changed then.
+        """
+        count = len(self.setup.data.train)
+        if not len(rows) or not all(0 <= row < count for row in rows):
+            raise ConfigurationError(
+                "these are no rows of the training part",
+                where="step_with",
+                given=str(list(rows))[:80],
+                expected=f"rows from 0 to {count - 1}",
+            )
+        trainer = self._trainer
+        compiled, before = trainer.compiled, trainer.state
+        batch = compiled.put(self.setup.data.train.rows(np.asarray(rows, np.intp)))
+        after, measured, gradients = self._own_step(before, compiled.frozen, batch, compiled.key)
+        if not all_finite((measured, gradients, after.parameters)):
+            raise NonFiniteError(
+                "a number is not finite after this step, so it was not taken",
+                where="step_with",
+                fix="a lower learning_rate",
+            )
+        trainer.state = after._replace(step=before.step, epoch=before.epoch)
+        self._changed()
+
+    @functools.cached_property
+    def _own_step(self) -> Callable[..., tuple[TrainState, Measured, Arrays]]:
+        step: Callable[..., tuple[TrainState, Measured, Arrays]] = jax.jit(
+            self.setup.algorithm.step
+        )
+        return step
+
+    def _changed(self) -> None:
+        """Keep the state; a run that had ended may go on from it."""
+        self.keep()
+        if self.ended is not None:
+            self.back(self.step)
+
     def change(self, parameters: Arrays) -> None:
         """Give parameters other values, as if the last step had ended with them.
+
+        A run that ended with a number that is not finite can go on then.
 
         Args:
             parameters: whole arrays, by path.
@@ -198,7 +251,7 @@ class LiveRun:
                 )
         new = {path: jnp.asarray(value, own[path].dtype) for path, value in parameters.items()}
         trainer.state = trainer.state._replace(parameters={**own, **trainer.compiled.put(new)})
-        self.keep()
+        self._changed()
 
 
 class _Pace:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from clearprop import nn
-from clearprop.errors import ConfigurationError, ShapeError
-from clearprop.training import EpochDone, FitConfig, LiveRun, NonFinite, fit
+from clearprop.autodiff import grad
+from clearprop.errors import ConfigurationError, NonFiniteError, ShapeError
+from clearprop.nn import find_loss
+from clearprop.training import EpochDone, FitConfig, LiveRun, NonFinite, StepsDone, Stopped, fit
 
 
 def points(n: int = 45) -> tuple[np.ndarray, np.ndarray]:
@@ -170,3 +173,61 @@ def test_the_run_so_far_can_be_diagnosed_and_asked() -> None:
     assert run.stopped.reason == "interrupted"
     assert run.stopped.step == 6
     assert run.predict(points()[0][:3]).shape == (3, 1)
+
+
+@pytest.mark.optimized
+def test_a_step_with_one_example_follows_its_gradient_and_counts_as_no_step() -> None:
+    made = live(optimizer="momentum", learning_rate=0.5)
+    list(made.advance(3))
+    before, model = made.parameters, made.model
+    rows = made.setup.data.train.rows(np.array([7]))
+    slopes = grad(lambda m: find_loss("squared_error")(m(rows.inputs), rows.targets))(model)
+    state: Any = made._trainer.state.optimizer
+    made.step_with([7])
+    for path, slope in nn.parameters(slopes).items():
+        moved = before[path] - 0.5 * (slope + 0.9 * state.velocity[path])
+        np.testing.assert_allclose(made.parameters[path], moved, rtol=1e-5, atol=1e-6)
+    assert made.step == made.position.step_in_epoch == 3
+    after = made.parameters
+    list(made.advance(4))
+    later = made.parameters
+    made.back(3)
+    assert equal(after, made.parameters)
+    again = live(optimizer="momentum", learning_rate=0.5)
+    list(again.advance(3))
+    again.step_with([7])
+    list(again.advance(4))
+    assert equal(later, again.parameters)
+    with pytest.raises(ConfigurationError, match="rows from 0 to 35"):
+        made.step_with([36])
+
+
+def broken() -> LiveRun:
+    model = nn.Sequential(nn.Linear(2, 4), "tanh", nn.Linear(4, 1))
+    return LiveRun(FitConfig(model, points(), **options(optimizer="sgd", learning_rate=1e38)))
+
+
+def test_a_step_that_would_break_the_numbers_is_not_taken() -> None:
+    made = broken()
+    made.step_with([0])
+    before = made.parameters
+    with pytest.raises(NonFiniteError):
+        made.step_with([0])
+    assert equal(before, made.parameters)
+
+
+def test_a_change_revives_a_run_that_met_a_number_that_is_not_finite() -> None:
+    made = broken()
+    list(made.advance(20))
+    assert made.ended is not None
+    made.change({path: value * 0 for path, value in made.parameters.items()})
+    assert made.ended is None
+    assert any(isinstance(event, StepsDone) for event in made.advance(1))
+
+
+def test_a_change_at_the_end_leaves_it_ended() -> None:
+    made = live(epochs=1)
+    list(made.advance(10))
+    made.change({"layers.0.bias": jnp.zeros(4)})
+    assert [event.reason for event in made.advance(1) if isinstance(event, Stopped)] == ["finished"]
+    assert made.step == 4
