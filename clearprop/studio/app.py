@@ -147,6 +147,11 @@ def parts_of(runs: Path) -> list[BaseRoute]:
         runs: the folder of the runs.
     """
     from clearprop.studio.backward.routes import routes as of_passes
+    from clearprop.studio.models.routes import routes as of_models
     from clearprop.studio.runs.routes import routes as of_runs
 
-    return [*of_runs(runs), Mount("/api/backward", routes=of_passes(runs))]
+    return [
+        *of_runs(runs),
+        Mount("/api/backward", routes=of_passes(runs)),
+        Mount("/api/models", routes=of_models(runs)),
+    ]

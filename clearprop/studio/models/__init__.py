@@ -8,7 +8,7 @@ of `clearprop.studio.frames`. `tools/studio_types.py` writes both as types for t
 ==================================================  ==============================================
 ``Viewer`` and HTTP                                 answer
 ==================================================  ==============================================
-``sources()``                      GET sources      JSON `SourceList`
+``listed()``                       GET sources      JSON `SourceList`
 ``graph(source)``                  GET graph        JSON `NetworkGraph`
 ``examples(source, start, count)`` GET examples     JSON `ExampleList`
 ``begin(PassRequest)``             POST pass        frame "pass", header `PassShown`
@@ -17,13 +17,15 @@ input, first)``
 ``numbers(pass_id, node, what,     GET numbers      frame "numbers", header `NumbersShown`
 input, index)``
 ``why(pass_id, node, index)``      GET why          JSON `WhyShown`
+``equations(pass_id, node,         GET equations    JSON {"text": ...}: the chain rule with its
+index)``                                            numbers
 ``cell(pass_id, node, index)``     GET cell         frame "cell", header `CellShown`
 ``field(pass_id, group, index)``   GET field        frame "field", header `FieldShown`
 ``maps(pass_id)``                  GET maps         frame "maps", header `MapsShown`
 ``sequence(pass_id)``              GET sequence     frame "sequence", header `SequenceShown`
 ==================================================  ==============================================
 
-An error is a `Problem` with status 400, 404 or 503. An ``index`` is written "0,3,4,2", the batch
+An error is a `Problem` with status 400, 413 or 503. An ``index`` is written "0,3,4,2", the batch
 first; ``numbers`` takes ":" for a whole axis. The batch has one example. ``what`` is "value",
 "error", or with ``input`` "passed" and "local".
 
@@ -73,6 +75,6 @@ With one or three axes of places all of these have one or three in place of (kh,
 To see what reaches back from one place make a pass with ``PassRequest.position``.
 
 A model that changes, such as one that trains in the page, is offered as a source:
-``viewer.sources.offer(Given(title, model, loss, preprocessor, data))`` returns its id, and
+``viewer.sources.offer(Offer(title, model, loss, preprocessor, data))`` returns its id, and
 ``offer(given, id)`` replaces it; the traced pass is used again, so a new pass takes milliseconds.
 """

@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.data import Dataset
 from clearprop.errors import ConfigurationError
 from clearprop.glass.pictures import data_address
-from clearprop.glass.wording import number, visible
+from clearprop.glass.wording import visible
 from clearprop.studio.models.headers import Chance
 from clearprop.studio.models.messages import PassRequest
-from clearprop.studio.models.opened import Opened, thumbnail
+from clearprop.studio.models.opened import Opened, label_of, numbers_text, thumbnail
 from clearprop.studio.models.own_input import OwnInput, own_input
 from clearprop.training.predictions import classes, probabilities
 
@@ -28,7 +27,6 @@ UNCOUNTED = -1
 """The label of a place of a text that is not compared with anything."""
 
 MOST_CHANCES = 10
-MOST_NUMBERS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +132,7 @@ def _of_own(opened: Opened, own: OwnInput) -> Aim:
         y = labels[None]
     elif opened.output == "class":
         y = np.zeros_like(y)
-    elif _reconstructs(opened):
+    elif opened.reconstructs:
         y = np.asarray(own.x, y.dtype)
     else:
         few = np.arange(min(len(opened), 100))
@@ -160,11 +158,6 @@ def _of_own(opened: Opened, own: OwnInput) -> Aim:
 
 def _open(y: NDArray[np.number]) -> bool:
     return bool((y == PREDICTED).any())
-
-
-def _reconstructs(opened: Opened) -> bool:
-    examples = opened.subject.examples
-    return isinstance(examples, Dataset) and examples.reconstructs
 
 
 def _changed(opened: Opened, aim: Aim, request: PassRequest) -> Aim:
@@ -267,13 +260,13 @@ def outcome_of(opened: Opened, aim: Aim, output: NDArray[Any] | None) -> Outcome
         return Outcome("nothing: the network learns without targets")
     if opened.output == "numbers":
         shown = (opened.inputs.restored(np.asarray(v, np.float32)[0]) for v in (output, aim.y))
-        prediction, target = (_listed(np.asarray(v)) for v in shown)
-        return Outcome("the input itself" if _reconstructs(opened) else target, prediction)
+        prediction, target = (numbers_text(np.asarray(v)) for v in shown)
+        return Outcome("the input itself" if opened.reconstructs else target, prediction)
     if opened.output == "token":
         at = output[:, aim.place] if output.ndim == 3 else output
         label = int(aim.y[0, aim.place])
     else:
-        at, label = output, _class_of(aim.y)
+        at, label = output, label_of(aim.y)
     best = int(classes(at, opened.subject.loss).reshape(-1)[0])
     own = opened.subject.class_name
     return Outcome(
@@ -284,12 +277,6 @@ def outcome_of(opened: Opened, aim: Aim, output: NDArray[Any] | None) -> Outcome
     )
 
 
-def _class_of(y: NDArray[np.number]) -> int:
-    if y.size == 1:
-        return int(np.rint(y.reshape(-1)[0]))
-    return int(y.reshape(-1).argmax())
-
-
 def _chances(opened: Opened, at: NDArray[Any]) -> tuple[Chance, ...]:
     found = probabilities(np.asarray(at, np.float64).reshape(1, -1), opened.subject.loss)
     if found is None or not np.isfinite(found).all():
@@ -297,12 +284,6 @@ def _chances(opened: Opened, at: NDArray[Any]) -> tuple[Chance, ...]:
     order = np.argsort(-found[0], kind="stable")[:MOST_CHANCES]
     name = opened.subject.class_name
     return tuple(Chance(name(int(k)), float(found[0, k])) for k in order)
-
-
-def _listed(values: NDArray[Any]) -> str:
-    flat = values.reshape(-1)
-    text = ", ".join(number(float(x)) for x in flat[:MOST_NUMBERS])
-    return text if len(flat) <= MOST_NUMBERS else f"{text}, ... ({len(flat):,} numbers)"
 
 
 def place_names(opened: Opened, aim: Aim) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from clearprop.data.preprocessor import INPUTS
 from clearprop.errors import ConfigurationError
 from clearprop.glass.pictures import is_picture
 from clearprop.glass.subject import Subject
-from clearprop.glass.wording import visible
+from clearprop.glass.wording import number, visible
 from clearprop.nn.fields import Parameter
 from clearprop.nn.recording import LossLike, Objective
 from clearprop.studio.models.made_up import skeleton_of
@@ -28,6 +28,9 @@ from clearprop.studio.models.messages import SourceEntry, Taking
 from clearprop.training import Learning
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.run import History
+
+LONGEST_TARGET = 80
+MOST_NUMBERS = 4
 
 MOST_LOOKED_AT = 1000
 """Among so many examples the one with the largest E is looked for."""
@@ -120,6 +123,23 @@ class Opened:
         subject = self.subject
         name = f"{subject.part} {subject.noun} {subject.called(row)}"
         return f"{name} of {subject.data_name}" if subject.data_name else name
+
+    def target_text(self, row: int) -> str:
+        """Return the target of an example in words: its class or numbers, or the text itself."""
+        if self.output == "token":
+            return (self.subject.text(row) or "")[:LONGEST_TARGET]
+        if self.output == "none" or self.reconstructs:
+            return ""
+        target = np.asarray(self.subject.targets[row])
+        if self.output == "class":
+            return self.subject.class_name(label_of(target))
+        return numbers_text(target)
+
+    @property
+    def reconstructs(self) -> bool:
+        """Whether the targets are the inputs, as those of an autoencoder."""
+        examples = self.subject.examples
+        return isinstance(examples, Dataset) and examples.reconstructs
 
     @functools.cached_property
     def worst(self) -> tuple[int, str]:
@@ -279,3 +299,25 @@ def untrained_subject(
 def thumbnail(opened: Opened, row: int) -> NDArray[np.uint8] | None:
     """Return an example as pixels; None where it is no picture."""
     return opened.subject.picture(row) if opened.picture_shape is not None else None
+
+
+def label_of(target: NDArray[Any]) -> int:
+    """Return the class of a target: a label, or one-hot.
+
+    >>> label_of(np.array([2])), label_of(np.array([0.0, 1.0]))
+    (2, 1)
+    """
+    if target.size == 1:
+        return int(np.rint(target.reshape(-1)[0]))
+    return int(target.reshape(-1).argmax())
+
+
+def numbers_text(values: NDArray[Any]) -> str:
+    """Return the first of some numbers as text.
+
+    >>> numbers_text(np.array([1.5, 2.0]))
+    '1.5, 2'
+    """
+    flat = values.reshape(-1)
+    text = ", ".join(number(float(x)) for x in flat[:MOST_NUMBERS])
+    return text if len(flat) <= MOST_NUMBERS else f"{text}, ... ({len(flat):,} numbers)"

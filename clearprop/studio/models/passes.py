@@ -212,6 +212,15 @@ class ViewedPass:
             ),
         )
 
+    def equations(self, number: int, index: str) -> str:
+        """Return the chain rule at an entry of a node, with symbols and with its numbers.
+
+        Raises:
+            ConfigurationError: there is no such node or entry.
+        """
+        node = self.node(number)
+        return str(self.glass.equations(node, entry(index, node.shape)))
+
     def _layout(self, number: int) -> Layout:
         known: dict[int, Any] = layouts(self.glass.nodes)
         layout: Layout = known.get(number, "")

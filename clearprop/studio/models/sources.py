@@ -88,6 +88,15 @@ class Sources:
         """Take an offered model back; what is not offered is ignored."""
         self._offers.pop(source, None)
 
+    def version(self, source: str) -> object:
+        """Return what changes when a source is offered or written anew."""
+        if source in self._offers:
+            return id(self._offers[source])
+        kind, _, name = source.partition(":")
+        path = {"run": self._runs, "file": self._saved}.get(kind, dict[str, Path])().get(name)
+        model = path / MODEL if path is not None and path.is_dir() else path
+        return model.stat().st_mtime_ns if model is not None else None
+
     def listed(self) -> SourceList:
         """Return all of them, objects and runs first."""
         every = [
