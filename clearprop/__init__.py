@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from clearprop.glass.diagnosis.diagnose import diagnose as diagnose
     from clearprop.glass.equations import worked_solution as worked_solution
     from clearprop.glass.explain import explain as explain
+    from clearprop.studio.start import studio as studio
     from clearprop.training import evaluate as evaluate
     from clearprop.training import load as load
     from clearprop.training import predict as predict
@@ -78,6 +79,7 @@ _MODULES = (
     "ops",
     "optim",
     "recipes",
+    "studio",
     "training",
     "tree",
 )

@@ -21,7 +21,7 @@ def run_studio(arguments: argparse.Namespace) -> int:
     """
     check_page()
     opening = opening_of(arguments.WHAT)
-    studio = Studio(Pages(), ENGINE, parts_of(opening.runs))
+    studio = Studio(Pages(), ENGINE, parts_of(opening.runs, opening.files))
     with StudioServer(studio, arguments.address, arguments.port, opening.view) as server:
         say(f"studio  {server.url}")
         if opening.about:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -140,11 +140,15 @@ async def _no_icon(request: Request) -> Response:
     return Response(status_code=204)
 
 
-def parts_of(runs: Path) -> list[BaseRoute]:
-    """Return the routes of the other views.
+def parts_of(
+    runs: Path, files: Iterable[Path] = (), offers: Sequence[object] = ()
+) -> list[BaseRoute]:
+    """Return the routes of the other views. What they need is imported when it is asked for.
 
     Args:
         runs: the folder of the runs.
+        files: saved models, beside those of the runs.
+        offers: models that Python gives, each an `Offer` of `clearprop.studio.models.sources`.
     """
     from clearprop.studio.backward.routes import routes as of_passes
     from clearprop.studio.models.routes import routes as of_models
@@ -153,5 +157,5 @@ def parts_of(runs: Path) -> list[BaseRoute]:
     return [
         *of_runs(runs),
         Mount("/api/backward", routes=of_passes(runs)),
-        Mount("/api/models", routes=of_models(runs)),
+        Mount("/api/models", routes=of_models(runs, files, offers)),
     ]

@@ -24,11 +24,13 @@ class Opening(NamedTuple):
         view: its address behind the "/", such as "#/playground"; "" is the first view.
         runs: the folder of the runs.
         about: one sentence for the terminal; "" where nothing is to be said.
+        files: saved models that the page can open, beside those of the runs.
     """
 
     view: str = ""
     runs: Path = RUNS
     about: str = ""
+    files: tuple[Path, ...] = ()
 
 
 def opening_of(what: str | None, runs: Path = RUNS) -> Opening:
@@ -44,7 +46,7 @@ def opening_of(what: str | None, runs: Path = RUNS) -> Opening:
         ConfigurationError: there is nothing of this name; the nearest is suggested.
 
     >>> opening_of(None)
-    Opening(view='', runs=...Path('runs'), about='')
+    Opening(view='', runs=...Path('runs'), about='', files=())
     """
     if what is None:
         return Opening(runs=runs)
@@ -80,8 +82,19 @@ def of_run(path: Path) -> Opening:
     return Opening("", whole.parent, f"the studio has no view of a run yet; {seen}")
 
 
+def address_of_model(source: str) -> str:
+    """Return the address of the view of a model, by the id that `models.sources` gives it.
+
+    >>> address_of_model("file:my model.safetensors")
+    '#/models?source=file%3Amy%20model.safetensors'
+    """
+    return f"#/models?source={quote(source, safe='')}"
+
+
 def _of_recipe(name: str, runs: Path) -> Opening:
-    """Return what the page opens for a recipe: its newest run."""
+    """Return what the page opens for a recipe: its network before training, or its newest run."""
+    if "models" in VIEWS and RECIPES[name].kind.endswith("Recipe"):  # a study has no network
+        return Opening(address_of_model(f"recipe:{name}"), runs)
     found = [config for config in runs.glob(f"{name}-*/{CONFIG}") if _numbered(config, name)]
     newest = max(found, key=lambda config: config.stat().st_mtime, default=None)
     if newest is None:
@@ -99,5 +112,7 @@ def _numbered(config: Path, name: str) -> bool:
 def _of_model(path: Path, runs: Path) -> Opening:
     if (path.parent / CONFIG).is_file():
         return of_run(path.parent)
+    if "models" in VIEWS:
+        return Opening(address_of_model(f"file:{path.name}"), runs, files=(path,))
     about = f"the studio has no view of a model yet; `clearprop summary {shlex.quote(str(path))}`"
     return Opening("", runs, f"{about} shows its layers")

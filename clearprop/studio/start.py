@@ -1,0 +1,107 @@
+"""`studio`: the page from Python, in a program or a notebook."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clearprop.errors import ConfigurationError, kind_of
+from clearprop.recipes.catalog import RUNS
+from clearprop.studio.app import ENGINE, Studio, parts_of
+from clearprop.studio.opening import VIEWS, Opening, address_of_model, of_run, opening_of
+from clearprop.studio.pages import Pages, check_page
+from clearprop.studio.server import ADDRESS, StudioServer
+
+if TYPE_CHECKING:
+    from clearprop import nn
+    from clearprop.glass.subject import EvaluationData
+    from clearprop.nn.recording import LossLike
+    from clearprop.training import Run
+
+
+def studio(
+    what: nn.Module | Run | Path | str | None = None,
+    data: EvaluationData = None,
+    *,
+    loss: LossLike | None = None,
+    address: str = ADDRESS,
+    port: int | None = None,
+    browser: bool | None = None,
+    runs: Path | str = RUNS,
+) -> StudioServer:
+    """Start the studio in the background, and return it: ``.url`` is its address.
+
+    The studio ends with the program, or with ``.close()``; ``.wait()`` waits for Ctrl-C. A notebook
+    shows a link to it.
+
+    Args:
+        what: the page opens this: a model, a run, the folder of a run, the file of a model, or the
+            name of a recipe; None opens the playground.
+        data: of a model or a run: `Splits`, a data set, or ``(inputs, targets)`` as the model takes
+            them.
+        loss: of a model, for its error signals; None takes that of the run, or one that fits.
+        address: of this machine, where the page is served. Other machines can reach any but a
+            loopback address, and need the token in ``.url``.
+        port: its port; None takes the first that is free from 8150 on.
+        browser: whether to open a browser; None does so, except in a notebook.
+        runs: the folder of the runs.
+
+    Raises:
+        ConfigurationError: this cannot be opened, or this machine lacks the address.
+        RunError: the page is not built, the port is taken, or the folder holds no run.
+    """
+    check_page()
+    opening, offers = _opening(what, data, loss, Path(runs))
+    made = Studio(Pages(), ENGINE, parts_of(opening.runs, opening.files, offers))
+    server = StudioServer(made, address, port, opening.view)
+    server.start(browser="ipykernel" not in sys.modules if browser is None else browser)
+    if opening.about:
+        warnings.warn(opening.about, stacklevel=2)
+    return server
+
+
+def _opening(
+    what: nn.Module | Run | Path | str | None,
+    data: EvaluationData,
+    loss: LossLike | None,
+    runs: Path,
+) -> tuple[Opening, list[object]]:
+    """Return what the page opens, and the models that it is given.
+
+    Raises:
+        ConfigurationError: this cannot be opened.
+    """
+    if what is None or isinstance(what, str | Path):
+        if data is not None or loss is not None:
+            raise ConfigurationError(
+                "data and loss go with a model or a run",
+                where="studio",
+                given=kind_of(what),
+                fix="cp.studio(cp.load(folder).model, data)",
+            )
+        return opening_of(None if what is None else str(what), runs), []
+    from clearprop import nn
+    from clearprop.studio.models.sources import Offer
+    from clearprop.training import Run
+
+    if isinstance(what, Run) and what.folder is not None and data is None and loss is None:
+        return of_run(what.folder), []
+    if not isinstance(what, nn.Module | Run):
+        raise ConfigurationError(
+            "the studio cannot open this",
+            where="studio",
+            given=kind_of(what),
+            expected="a model, a run, the folder of a run, the file of a model, or a recipe",
+        )
+    if "models" not in VIEWS:
+        raise ConfigurationError(
+            "the studio has no view of a model yet",
+            where="studio",
+            given=kind_of(what),
+            fix="cp.explain(model, x, y).to_html('glass.html') shows every number of a pass",
+        )
+    model = what.model if isinstance(what, Run) else what
+    given = Offer(type(model).__name__, what, loss, None, data)
+    return Opening(address_of_model("object:0"), runs), [given]
