@@ -20,7 +20,7 @@ from clearprop.studio.backward.messages import (
     SheetPart,
     Verdict,
 )
-from clearprop.studio.backward.trace import written_number
+from clearprop.studio.backward.trace import in_words, written_number
 
 _VERDICTS: dict[str, Verdict] = {verdict: verdict for verdict in get_args(Verdict)}
 
@@ -49,7 +49,9 @@ def _lines(lines: tuple[Line, ...], digits: int) -> Iterator[SheetLine]:
     for line in lines:
         formula, text = (_side(line, notation, digits) for notation in (MATHML, TEXT))
         label = mathml_name(line.name)
-        yield SheetLine(line.gap, line.name, label, f"<mrow>{formula}</mrow>", text, line.about)
+        yield SheetLine(
+            line.gap, line.name, label, f"<mrow>{formula}</mrow>", text, in_words(line.about)
+        )
 
 
 def _side(line: Line, notation: Notation, digits: int) -> str:

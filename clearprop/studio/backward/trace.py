@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
@@ -45,6 +46,20 @@ def written_number(value: float, digits: int) -> WrittenNumber:
     text = significant(value, digits)
     shown = f"<mrow>{MATHML.signed(text)}</mrow>"
     return WrittenNumber(value if math.isfinite(value) else None, text, shown)
+
+
+def in_words(about: str) -> str:
+    """Return where a number comes from, for someone who does not know the paths of a model.
+
+    >>> in_words("layers.0.weight[0,1]"), in_words("layers.2.bias[0]"), in_words("target")
+    ('weight of layers.0, from input 1 to unit 2', 'bias of layers.2, unit 1', 'target')
+    """
+    weight = re.fullmatch(r"(.+)\.weight\[(\d+),(\d+)\]", about)
+    if weight is not None:
+        source, unit = int(weight[2]) + 1, int(weight[3]) + 1
+        return f"weight of {weight[1]}, from input {source} to unit {unit}"
+    bias = re.fullmatch(r"(.+)\.bias\[(\d+)\]", about)
+    return about if bias is None else f"bias of {bias[1]}, unit {int(bias[2]) + 1}"
 
 
 def traced(flow: Flow, number: int = 1, features: Sequence[str] = ()) -> PassTrace:
@@ -166,7 +181,7 @@ class _TraceWriter:
             return self.features[place]
         if self.flow.scalars[place].operation:
             return self.flow.scalars[place].layer
-        return self.flow.about(place)
+        return in_words(self.flow.about(place))
 
     def _words(self, place: Place) -> GateWords:
         names = [self.flow.name(k.source) for k in self.flow.links if k.user == place]

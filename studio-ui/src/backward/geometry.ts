@@ -1,0 +1,159 @@
+// Places of a drawing in its own units, which the page scales to the room that it has.
+
+import type { PassNode, PassTrace, UnitWire } from "./messages";
+
+export interface Spot {
+  readonly x: number;
+  readonly y: number;
+}
+
+export interface Drawing {
+  readonly width: number;
+  readonly height: number;
+  /** Of the circles. */
+  readonly radius: number;
+  readonly spots: readonly Spot[];
+}
+
+export const GATE = { radius: 19, row: 54, margin: 24, digit: 7.8, gap: 46 } as const;
+export const UNIT = { radius: 40, row: 148, margin: 64, lead: 36 } as const;
+
+/** Width of a digit of a part of an error signal. */
+const PART_DIGIT = 6.6;
+
+/** The most characters of a number in the drawing. */
+export function longest(trace: PassTrace): number {
+  const texts = trace.nodes.flatMap(({ value, error }) => [value.text, error?.text ?? ""]);
+  return Math.max(...texts.map((text) => text.length));
+}
+
+/** The drawing with a circle for each gate; numbers stand right of the circles. */
+export function gateDrawing(trace: PassTrace): Drawing {
+  const { radius, row, margin, gap } = GATE;
+  const widths: number[] = [];
+  for (const node of trace.nodes) {
+    const parts = node.total ? PART_DIGIT * longest(trace) : 0;
+    const wide = 2 * radius + numbersWidth(node) + gap + parts;
+    widths[node.column] = Math.max(widths[node.column] ?? 0, wide);
+  }
+  const lefts: number[] = [margin];
+  widths.forEach((wide, column) => lefts.push((lefts[column] ?? 0) + wide));
+  const spots = trace.nodes.map((node) => ({
+    x: (lefts[node.column] ?? 0) + radius,
+    y: margin + radius / 2 + row * node.row,
+  }));
+  return {
+    width: (lefts.at(-1) ?? 0) - gap + margin,
+    height: Math.max(...spots.map(({ y }) => y)) + radius / 2 + margin,
+    radius,
+    spots,
+  };
+}
+
+/** The drawing with a circle for each neuron. */
+export function unitDrawing(trace: PassTrace): Drawing {
+  const { units } = trace;
+  const { radius, row, margin, lead } = UNIT;
+  // Numbers on links that cross end before the crossing.
+  const column = 2 * (radius + lead + GATE.digit * Math.max(6, longest(trace)));
+  const spots = units.map((unit) => ({
+    x: margin + column * unit.column,
+    y: margin + row * unit.row,
+  }));
+  return {
+    width: Math.max(...spots.map(({ x }) => x)) + margin,
+    height: Math.max(...spots.map(({ y }) => y)) + margin + 24,
+    radius,
+    spots,
+  };
+}
+
+/** How much room the name of a gate takes before its value. */
+export function nameWidth({ name, forward }: PassNode): number {
+  const { letters, below, primes } = nameParts(name);
+  return forward === null ? 0 : 7.5 * letters.length + 5.5 * (below.length + primes.length) + 5;
+}
+
+/** How much room the numbers beside a circle take. */
+function numbersWidth(node: PassNode): number {
+  const value = nameWidth(node) + GATE.digit * node.value.text.length;
+  return Math.max(value, GATE.digit * (node.error?.text.length ?? 0)) + 4;
+}
+
+/** Where the links of a node may begin to curve: behind its numbers. */
+export function gateStart(node: PassNode, at: Spot, radius: number): { from: Spot; level: number } {
+  const from = { x: at.x + radius, y: at.y };
+  return { from, level: from.x + numbersWidth(node) };
+}
+
+/** Where each link of a gate ends on its circle: inputs from the top to the bottom. */
+export function gateEnds(trace: PassTrace, { spots, radius }: Drawing): Spot[] {
+  const inputs = new Map<number, number[]>();
+  trace.links.forEach((link, i) => inputs.set(link.user, [...(inputs.get(link.user) ?? []), i]));
+  const ends: Spot[] = trace.links.map(() => ({ x: 0, y: 0 }));
+  for (const [user, links] of inputs) {
+    const at = spots[user];
+    if (!at) continue;
+    const heightOf = (i: number) => spots[trace.links[i]?.source ?? 0]?.y ?? 0;
+    const order = [...links].sort((a, b) => heightOf(a) - heightOf(b));
+    order.forEach((link, place) => {
+      const share = order.length === 1 ? 0 : (2 * place) / (order.length - 1) - 1;
+      const up = 0.62 * radius * share;
+      ends[link] = { x: at.x - Math.sqrt(radius * radius - up * up), y: at.y + up };
+    });
+  }
+  return ends;
+}
+
+/** A line that is level up to a place, and then curves to its end. */
+export function curve(from: Spot, level: number, to: Spot): string {
+  const start = Math.min(level, to.x - 16);
+  const reach = 0.5 * (to.x - start);
+  const [x, y, endX, endY] = [short(from.x), short(from.y), short(to.x), short(to.y)];
+  return `M${x} ${y}H${short(start)}C${short(start + reach)} ${y} ${short(to.x - reach)} ${endY} ${endX} ${endY}`;
+}
+
+/** A point of the curved part; 0 is its start, 1 its end. */
+export function along(from: Spot, level: number, to: Spot, t: number): Spot {
+  const start = Math.min(level, to.x - 16);
+  const reach = 0.5 * (to.x - start);
+  const u = 1 - t;
+  const [a, b, c, d] = [u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t];
+  return {
+    x: a * start + b * (start + reach) + c * (to.x - reach) + d * to.x,
+    y: (a + b) * from.y + (c + d) * to.y,
+  };
+}
+
+export interface Wire {
+  readonly from: Spot;
+  readonly to: Spot;
+  /** Of the line, in degrees. */
+  readonly angle: number;
+}
+
+/** The straight line of a wire between the edges of two circles. */
+export function wireLine(wire: UnitWire, { spots, radius }: Drawing): Wire {
+  const a = spots[wire.source] ?? { x: 0, y: 0 };
+  const b = spots[wire.user] ?? { x: 0, y: 0 };
+  const [dx, dy] = [b.x - a.x, b.y - a.y];
+  const length = Math.hypot(dx, dy) || 1;
+  const [ex, ey] = [(dx / length) * radius, (dy / length) * radius];
+  return {
+    from: { x: a.x + ex, y: a.y + ey },
+    to: { x: b.x - ex, y: b.y - ey },
+    angle: (Math.atan2(dy, dx) * 180) / Math.PI,
+  };
+}
+
+function short(x: number): number {
+  return Math.round(10 * x) / 10;
+}
+
+/** The name of a number for a drawing: letters, and what stands below them. */
+export function nameParts(name: string): { letters: string; below: string; primes: string } {
+  const found = /^(.*?[A-Za-z])(\d*)('*)$/.exec(name);
+  return found
+    ? { letters: found[1] ?? "", below: found[2] ?? "", primes: "′".repeat(found[3]?.length ?? 0) }
+    : { letters: name, below: "", primes: "" };
+}
