@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import msgspec
+import numpy as np
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from clearprop import nn
 from clearprop.studio import server as servers
 from clearprop.studio.app import Engine, Studio
 from clearprop.studio.connection import Send
@@ -19,6 +21,7 @@ from clearprop.studio.pages import Pages
 from clearprop.studio.playground import messages
 from clearprop.studio.server import StudioServer
 from clearprop.studio.uploads import UploadedTables
+from clearprop.training import Run, fit
 
 SECRET = "const hidden = 1;"
 
@@ -110,6 +113,12 @@ def static(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 Started = Callable[..., Client]
+
+
+def small_run(folder: Path) -> Run:
+    """Train a run of two epochs into a folder."""
+    data = np.eye(4, dtype=np.float32), np.arange(4)
+    return fit(nn.Linear(4, 4), data, epochs=2, folder=folder, progress=False)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,116 @@
+"""`cp.studio` in programs and notebooks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import types
+import warnings
+from pathlib import Path
+
+import pytest
+
+import clearprop as cp
+from clearprop.errors import ConfigurationError, RunError
+from clearprop.studio import opening as openings
+from clearprop.studio import pages, start
+from tests.studio.conftest import Client, small_run
+
+
+@pytest.fixture(autouse=True)
+def own_page(static: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Serve a page also where none is built, and never open a browser."""
+    monkeypatch.setattr(start, "check_page", lambda: None)
+    monkeypatch.setattr(start, "Pages", lambda: pages.Pages(static))
+    monkeypatch.setattr("clearprop.studio.server.open_browser", opened.append)
+    opened.clear()
+
+
+opened: list[str] = []
+
+
+def test_the_name_is_the_module_and_the_function() -> None:
+    assert callable(cp.studio)
+    assert isinstance(cp.studio, types.ModuleType)
+    assert "studio" in cp.__all__
+    assert cp.studio.frames.ALIGNMENT == 8  # type: ignore[attr-defined]
+
+
+def test_naming_it_imports_nothing() -> None:
+    program = (
+        "import sys, clearprop as cp; assert callable(cp.studio); "
+        "sys.exit(str({'jax', 'starlette', 'uvicorn', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.stderr == "set()\n"
+
+
+def test_it_serves_until_it_is_closed() -> None:
+    with cp.studio(port=0, browser=False) as server:
+        assert Client(server)("/").status == 200
+        assert Client(server)("/api/runs").json["runs"] == []
+    assert not server.is_open
+    assert opened == []
+
+
+def test_a_browser_is_opened_but_not_beside_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    with cp.studio(port=0) as server:
+        assert opened == [server.url]
+    monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
+    with cp.studio(port=0) as server:
+        assert len(opened) == 1
+        assert server.url in server._repr_html_()
+
+
+def test_a_run_is_opened_by_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openings, "VIEWS", ("playground", "runs"))
+    run = small_run(tmp_path / "mine")
+    for what in (run, tmp_path / "mine", str(tmp_path / "mine")):
+        with cp.studio(what, port=0, browser=False) as server:
+            assert server.url.endswith("/#/runs?run=mine")
+            assert [one["name"] for one in Client(server)("/api/runs").json["runs"]] == ["mine"]
+
+
+def test_the_objects_of_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(start, "VIEWS", ("playground", "models"))
+    model = cp.nn.Sequential(cp.nn.Linear(4, 3))
+    with cp.studio(model, cp.data.load("iris"), port=0, browser=False, runs=tmp_path) as server:
+        assert server.url.endswith("/#/models?source=object%3A0")
+        (first, *_) = Client(server)("/api/models/sources").json["sources"]
+        assert (first["id"], first["title"]) == ("object:0", "Sequential")
+        graph = Client(server)("/api/models/graph?source=object%3A0")
+        assert graph.status == 200
+        assert {"layers.0.weight", "layers.0.bias"} <= {one["name"] for one in graph.json["nodes"]}
+
+
+def test_without_a_view_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openings, "VIEWS", ("playground",))
+    monkeypatch.setattr(start, "VIEWS", ("playground",))
+    small_run(tmp_path / "mine")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        cp.studio(tmp_path / "mine", port=0, browser=False).close()
+    assert "no view of a run yet" in str(told[0].message)
+    with pytest.raises(ConfigurationError, match="no view of a model yet"):
+        cp.studio(cp.nn.Linear(2, 2))
+
+
+@pytest.mark.parametrize("what", [3, [1], b"runs", object()])
+def test_what_cannot_be_opened(what: object) -> None:
+    with pytest.raises(ConfigurationError, match="the studio cannot open this"):
+        cp.studio(what)  # type: ignore[arg-type]
+
+
+def test_data_needs_a_model() -> None:
+    with pytest.raises(ConfigurationError, match="data and loss go with a model"):
+        cp.studio("lenet5", ([[1.0]], [0]))
+    with pytest.raises(ConfigurationError, match="data and loss go with a model"):
+        cp.studio(loss="squared_error")
+
+
+def test_a_page_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(start, "check_page", lambda: pages.check_page(tmp_path))
+    with pytest.raises(RunError, match="make studio"):
+        cp.studio()
