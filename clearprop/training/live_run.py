@@ -15,7 +15,7 @@ from clearprop.host_callback import host_errors
 from clearprop.training.algorithm import Array, Arrays, Measured, TrainState
 from clearprop.training.callback import Portion, Position
 from clearprop.training.compiled_steps import all_finite
-from clearprop.training.events import Event, Stopped
+from clearprop.training.events import EpochDone, Event, NonFinite, Stopped
 from clearprop.training.fit_config import FitConfig
 from clearprop.training.run import Run
 from clearprop.training.run_setup import RunSetup
@@ -89,6 +89,16 @@ class LiveRun:
     def ended(self) -> Stopped | None:
         """The last event, which has the reason; None while there are steps to take."""
         return self._kept.stopped
+
+    @property
+    def non_finite(self) -> NonFinite | None:
+        """The event of a number that was not finite; None where all were."""
+        return self._trainer.non_finite
+
+    @property
+    def epochs(self) -> Sequence[EpochDone]:
+        """What was measured of each epoch so far."""
+        return self._kept.epochs
 
     @property
     def parameters(self) -> Mapping[str, Array]:

@@ -202,10 +202,10 @@ def initializer(name: str) -> Initializer:
     if name not in INITIALIZERS:
         raise unknown_name("initializer", name, INITIALIZERS, where="weight_init")
     made = INITIALIZERS[name]
-    return cast(Initializer, made() if _makes_one(made) else made)
+    return cast(Initializer, made() if makes_initializer(made) else made)
 
 
-def _makes_one(function: Callable[..., object]) -> bool:
+def makes_initializer(function: Callable[..., object]) -> bool:
     """Whether a function returns an initializer, and takes nothing or numbers with defaults."""
     return all(
         parameter.default is not inspect.Parameter.empty
@@ -222,6 +222,6 @@ INITIALIZERS: dict[str, Callable[..., object]] = {
     for name, function in sorted(vars(initializers).items())
     if inspect.isfunction(function)
     and function.__module__ == initializers.__name__
-    and (_is_initializer(function) or _makes_one(function))
+    and (_is_initializer(function) or makes_initializer(function))
 }
 """The initializers that need no further number, by name."""

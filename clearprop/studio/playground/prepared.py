@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from clearprop import nn
-from clearprop.errors import ConfigurationError, unknown_name
+from clearprop.errors import ClearpropError, ConfigurationError, unknown_name
 from clearprop.studio.playground import datasets
 from clearprop.studio.playground.messages import DataSettings, DenseLayer, Settings
 from clearprop.studio.playground.network import OutputLayer, layers_of, model_of, output_of
@@ -17,8 +19,17 @@ from clearprop.studio.playground.tables import of_table
 from clearprop.studio.playground.updates import optimizer_of
 from clearprop.training import FitConfig
 
-Tables = Mapping[str, object]
-"""The uploaded tables by name, each as `clearprop.data.load` takes it: a path or a frame."""
+
+class StoredTable(Protocol):
+    """A table that was uploaded."""
+
+    @property
+    def path(self) -> Path:
+        """Of the file, for `clearprop.data.load`."""
+
+
+Tables = Mapping[str, StoredTable]
+"""The uploaded tables by name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,14 +121,18 @@ def points_of(settings: DataSettings, tables: Tables) -> PointSet:
             )
         if settings.table not in tables:
             raise unknown_name("table", settings.table, list(tables), where="data.table")
-        return of_table(
-            tables[settings.table],
-            target=settings.target,
-            columns=settings.columns,
-            examples=settings.examples,
-            test=settings.test,
-            seed=settings.seed,
-        )
+        path = tables[settings.table].path
+        try:
+            return of_table(
+                path,
+                target=settings.target,
+                columns=settings.columns,
+                examples=settings.examples,
+                test=settings.test,
+                seed=settings.seed,
+            )
+        except ClearpropError as error:
+            raise _with_name(error, path) from error
     return datasets.made(
         settings.kind,
         examples=settings.examples,
@@ -126,3 +141,12 @@ def points_of(settings: DataSettings, tables: Tables) -> PointSet:
         classes=settings.classes,
         seed=settings.seed,
     )
+
+
+def _with_name(error: ClearpropError, path: Path) -> ClearpropError:
+    """Return an error that names an uploaded file as the user does, without its folder."""
+    for part in ("problem", "where", "given", "expected", "fix"):
+        text: str | None = getattr(error, part)
+        if text is not None:
+            setattr(error, part, text.replace(str(path), path.name))
+    return error
