@@ -35,8 +35,8 @@ def episode_frame(run: RunModels, step: int) -> bytes:
 
     All episodes of a film begin in the same state. Header: ``run``, ``step``, ``environment``,
     ``actions``, ``observations`` (their names), ``total`` (the return), ``solved`` (the return
-    from which on it counts as solved, or null), ``plane``: null, or names, ``low`` and ``high`` of
-    two variables. Arrays: ``variables`` float32 (T, S) of environments that are equations;
+    from which on it counts as solved, or null), ``plane``: null, or ``variables`` (the places of
+    two of them in a state), ``names``, ``low`` and ``high``. Arrays: ``variables`` float32 (T, S) of environments that are equations;
     ``observed`` float32 (T, O); ``value`` float32 (T, A), the expected return of each action;
     ``action`` int32 (T,); ``reward`` float32 (T,); ``plane`` float32 (P, P, A), the first axis is
     the second name; ``pictures`` uint8 (K, H, W, 3) and ``shown`` int32 (K,), their times.
@@ -60,7 +60,7 @@ def episode_frame(run: RunModels, step: int) -> bytes:
         arrays["variables"] = np.asarray(played.variables[:count], np.float32)
         if name in PLANES:
             found = PLANES[name]
-            plane = {"names": found.names, "low": found.low, "high": found.high}
+            plane = {**found._asdict()}
             arrays["plane"] = values_over(model, environment, found, POINTS).astype(np.float32)
     elif isinstance(environment, GymnasiumEnvironment):
         arrays |= _pictures(environment, played.variables[-1], count)

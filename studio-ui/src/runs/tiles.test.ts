@@ -1,0 +1,50 @@
+import { expect, test } from "vitest";
+
+import { SIGNED } from "../drawing/heat";
+import { cellAt, fillTiles, layout, neighbor, pixelOf, placeOf, valueAt, type Tiles } from "./tiles";
+
+const tiles: Tiles = {
+  data: Float32Array.from({ length: 6 * 2 * 3 }, (_, i) => i - 5),
+  count: 6,
+  height: 2,
+  width: 3,
+  labels: [10, 11, 12, 13, 14, 15],
+  across: 0,
+  every: [1, 4],
+  axes: ["unit", "row", "column"],
+};
+const shape = layout({ ...tiles, across: 4 });
+
+test("tiles stand in rows with a pixel between them", () => {
+  expect(shape).toEqual({ across: 4, down: 2, width: 15, height: 5 });
+  expect(layout({ ...tiles, count: 1 })).toEqual({ across: 1, down: 1, width: 3, height: 2 });
+});
+
+test("every number has its pixel, and every pixel its number", () => {
+  const out = new Uint32Array(shape.width * shape.height);
+  fillTiles(out, { ...tiles, across: 4 }, shape, 30);
+  for (let tile = 0; tile < 6; tile++) {
+    for (let row = 0; row < 2; row++) {
+      for (let column = 0; column < 3; column++) {
+        const [x, y] = pixelOf(tiles, shape, { tile, row, column });
+        expect(cellAt(tiles, shape, x, y)).toEqual({ tile, row, column });
+        const value = valueAt(tiles, { tile, row, column });
+        expect(value).toBe(tile * 6 + row * 3 + column - 5);
+        expect(out[y * shape.width + x]).toBe(SIGNED[Math.round((value / 30) * 127) + 127]);
+      }
+    }
+  }
+  expect(cellAt(tiles, shape, 3, 0)).toBeNull();
+  expect(cellAt(tiles, shape, 12, 4)).toBeNull();
+  expect(out[3]).toBe(0);
+});
+
+test("places count in the whole array", () => {
+  expect(placeOf(tiles, { tile: 1, row: 1, column: 2 })).toBe("unit 11, row 1, column 8");
+});
+
+test("arrow keys go on in the next tile, and stop at the edge", () => {
+  expect(neighbor(tiles, shape, { tile: 0, row: 0, column: 2 }, 1, 0)).toEqual({ tile: 1, row: 0, column: 0 });
+  expect(neighbor(tiles, shape, { tile: 0, row: 1, column: 0 }, 0, 1)).toEqual({ tile: 4, row: 0, column: 0 });
+  expect(neighbor(tiles, shape, { tile: 3, row: 0, column: 2 }, 1, 0)).toEqual({ tile: 3, row: 0, column: 2 });
+});
