@@ -23,4 +23,10 @@ export const VIEWS: readonly View[] = [
     about: "Follow one pass forward and back, step by step, with every number.",
     load: () => import("./backward/Backward.svelte"),
   },
+  {
+    name: "runs",
+    title: "Runs",
+    about: "Look at trainings that were written to a folder: curves, diagnosis, and films of their weights.",
+    load: () => import("./runs/Runs.svelte"),
+  },
 ];
