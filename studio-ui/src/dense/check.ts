@@ -31,6 +31,10 @@ export function checked(settings: Settings): PointSet {
   checkNumbers(settings);
   if (!settings.features.length) throw new Refusal("a network needs a feature", { where: "features" });
   settings.features.forEach((name) => oneOf(FEATURES, name, "features"));
+  if (new Set(settings.features).size < settings.features.length) {
+    const message = "a feature stands twice in the list, and the network would get it twice";
+    throw new Refusal(message, { where: "features", given: settings.features.join(", ") });
+  }
   if (settings.layers.length > MOST_LAYERS) {
     throw new Refusal("there are too many layers", {
       where: "layers",

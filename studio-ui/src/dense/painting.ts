@@ -72,10 +72,15 @@ export class Painter {
     floats("input", input);
     floats("input_error", this.#inputError);
     if (first) this.#describe(put, floats);
+    const { last: done, seconds } = run;
     const { step, epoch } = run.position;
     const fields = {
       ...{ run: number, step, epoch, example, loss: finite(objective) },
-      ...{ target: finite(target), seconds: run.seconds, first },
+      ...{ target: finite(target), seconds, first },
+      objective: done && finite(done.objective),
+      training_error: done && finite(done.trainingError),
+      test_error: done?.testError ?? null,
+      test_objective: done?.testObjective ?? null,
     };
     return { kind: "picture", fields, arrays };
   }

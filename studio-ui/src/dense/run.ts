@@ -8,6 +8,7 @@ import { Descent, penalize } from "./optimizer";
 import { coded, outputLayer } from "./output";
 import { Random } from "./random";
 import { scheduled } from "./schedules";
+import type { EpochDone } from "./thinned_curves";
 
 /** What the random numbers of a seed are for. */
 const [WEIGHTS, ORDER, DROPOUT] = [10, 11, 12];
@@ -27,18 +28,8 @@ interface Position {
 interface Kept {
   readonly position: Readonly<Position>;
   readonly vectors: readonly Float64Array[];
-  /** How many epochs the curves have. */
-  readonly epochs: number;
-}
-
-/** The learning curves, one point for each epoch. */
-export interface Points {
-  epoch: number[];
-  objective: number[];
-  training_error: number[];
-  test_error: number[];
-  test_objective: number[];
-  learning_rate: number[];
+  readonly seconds: number;
+  readonly last: EpochDone | null;
 }
 
 export type Ended = { readonly reason: "finished" | "non-finite"; readonly about: string };
@@ -49,7 +40,10 @@ export class Run {
   readonly targets: Float64Array;
   readonly batch: number;
   readonly stepsPerEpoch: number;
-  readonly curves: Points;
+  /** Called with the numbers of each epoch. */
+  onEpoch: (done: EpochDone) => void = () => {};
+  /** The last epoch. */
+  last: EpochDone | null = null;
   position: Position = { step: 0, epoch: 0, stepInEpoch: 0, objective: 0, error: 0 };
   /** Seconds of training. */
   seconds = 0;
@@ -89,7 +83,6 @@ export class Run {
     this.#rate = scheduled(name, settings.learning_rate, options);
     this.#vectors = [this.network.parameters, ...this.#descent.slots];
     this.#before = this.#vectors.map((vector) => vector.slice());
-    this.curves = noPoints();
     if (parent) this.#leave(parent);
     else fill(this.network.layers, settings.weight_init, new Random(settings.seed, WEIGHTS));
     this.keep();
@@ -195,31 +188,42 @@ export class Run {
   }
 
   #endEpoch(): void {
-    const { position, curves, points } = this;
+    const { position, points } = this;
     position.epoch += 1;
-    const { loss } = this.network;
-    const finish = (mean: number) => (loss.error === "error rate" ? mean : Math.sqrt(mean));
-    curves.epoch.push(position.epoch);
-    curves.objective.push(position.objective / points.training);
-    curves.training_error.push(finish(position.error / points.training));
-    curves.learning_rate.push(this.learningRate);
-    const test = points.targets.length - points.training;
-    if (test > 0) {
-      const inputs = this.inputs.subarray(points.training * this.network.features);
-      this.network.forward(inputs, test, this.#testTraces);
-      const targets = this.targets.subarray(points.training);
-      const [objective, error] = this.network.measure(this.#testTraces, targets, test);
-      curves.test_objective.push(objective / test);
-      curves.test_error.push(finish(error / test));
-    }
+    this.last = {
+      epoch: position.epoch,
+      step: position.step,
+      objective: position.objective / points.training,
+      trainingError: this.#finished(position.error / points.training),
+      ...this.#tested(),
+      learningRate: this.learningRate,
+    };
+    this.onEpoch(this.last);
     Object.assign(position, { stepInEpoch: 0, objective: 0, error: 0 });
     this.keep();
     this.#checkEnd();
   }
 
+  /** The error that is reported, from its mean over the examples. */
+  #finished(mean: number): number {
+    return this.network.loss.error === "error rate" ? mean : Math.sqrt(mean);
+  }
+
+  #tested(): Pick<EpochDone, "testError" | "testObjective"> {
+    const { points, network } = this;
+    const count = points.targets.length - points.training;
+    if (count === 0) return { testError: null, testObjective: null };
+    const inputs = this.inputs.subarray(points.training * network.features);
+    network.forward(inputs, count, this.#testTraces);
+    const targets = this.targets.subarray(points.training);
+    const [objective, error] = network.measure(this.#testTraces, targets, count);
+    return { testObjective: objective / count, testError: this.#finished(error / count) };
+  }
+
   #checkEnd(): void {
     if (this.position.epoch < this.settings.epochs) return;
-    const about = `All ${this.settings.epochs} epochs are trained.`;
+    const epochs = this.settings.epochs.toLocaleString("en-US");
+    const about = `All ${epochs} epochs are trained; a fork can train more of them.`;
     this.ended = { reason: "finished", about };
   }
 
@@ -235,7 +239,8 @@ export class Run {
     const step = this.position.step;
     this.#kept = this.#kept.filter((one) => one.position.step !== step);
     const vectors = this.#vectors.map((vector) => vector.slice());
-    this.#kept.push({ position: { ...this.position }, vectors, epochs: this.curves.epoch.length });
+    const { position, seconds, last } = this;
+    this.#kept.push({ position: { ...position }, vectors, seconds, last });
     const bytes = 8 * vectors.length * this.network.parameters.length;
     const most = Math.max(8, Math.min(MOST_KEPT, Math.floor(MOST_KEPT_BYTES / bytes)));
     if (this.#kept.length > most) {
@@ -244,18 +249,18 @@ export class Run {
     }
   }
 
-  /** Return to the kept state nearest to a step; what came later is forgotten. */
-  back(step: number): void {
+  /** Return to the kept state nearest to a step, and say which; what came later is forgotten. */
+  back(step: number): number {
     const far = (one: Kept) => Math.abs(one.position.step - step);
     const kept = this.#kept.reduce((best, one) => (far(one) < far(best) ? one : best));
     this.#kept = this.#kept.filter((one) => one.position.step <= kept.position.step);
     this.#vectors.forEach((vector, i) => vector.set(kept.vectors[i]!));
     this.position = { ...kept.position };
-    for (const column of Object.values(this.curves) as number[][]) {
-      if (column.length) column.length = Math.min(column.length, kept.epochs);
-    }
+    this.seconds = kept.seconds;
+    this.last = kept.last;
     this.ended = null;
     this.#checkEnd();
+    return this.position.step;
   }
 
   /** Change a parameter by hand. */
@@ -274,15 +279,4 @@ function isFloat(x: number): boolean {
 /** An optimizer of another kind, or one that gets or loses a penalty, begins with a new state. */
 function optimizerKind({ optimizer, l1, l2 }: Settings): string {
   return [optimizer.name, l1 > 0, l2 > 0].join();
-}
-
-function noPoints(): Points {
-  return {
-    epoch: [],
-    objective: [],
-    training_error: [],
-    test_error: [],
-    test_objective: [],
-    learning_rate: [],
-  };
 }

@@ -110,8 +110,10 @@ describe("training", () => {
     let reached = 0;
     for (let seed = 0; seed < 20; seed++) {
       const run = new Run(circle(seed), pointSet(circle(seed).data));
+      let least = Infinity;
+      run.onEpoch = ({ testObjective }) => (least = Math.min(least, testObjective ?? Infinity));
       while (run.position.epoch < 100) run.step();
-      if (Math.min(...run.curves.test_objective) <= 0.02) reached += 1;
+      if (least <= 0.02) reached += 1;
     }
     expect(reached).toBeGreaterThanOrEqual(15);
   });
@@ -124,6 +126,14 @@ describe("training", () => {
     expect([last().step, last().epoch]).toEqual([2, 0]);
     session.ask({ type: "step", unit: "epoch" });
     expect([last().step, last().epoch]).toEqual([26, 1]);
+  });
+
+  test("a test example is not learned from", () => {
+    const { session, asked, last } = begun();
+    session.ask({ type: "choose", example: 250 });
+    const problem = asked({ type: "step", unit: "example" }, "problem");
+    expect(problem.message).toContain("belongs to the test part");
+    expect(last().step).toBe(0);
   });
 
   test("a step of an example moves its loss down", () => {
@@ -185,7 +195,7 @@ describe("time", () => {
     session.ask({ type: "step", unit: "epoch" });
     const there = last();
     const fork = asked({ type: "fork", settings: { ...settings, learning_rate: 0.3 } }, "configured");
-    expect(fork).toMatchObject({ run: 2, parent: 1, left_at: 25 });
+    expect(fork).toMatchObject({ run: 1, parent: 0, left_at: 25 });
     expect(last().first).toBe(true);
     expect(last().layers[0]?.weight).toEqual(there.layers[0]?.weight);
     session.ask({ type: "step", unit: "batch" });
@@ -196,8 +206,19 @@ describe("time", () => {
     const { asked, settings, last } = begun();
     const layers = [{ units: 3, activation: "tanh" }];
     const problem = asked({ type: "fork", settings: { ...settings, layers } }, "problem");
-    expect(problem).toMatchObject({ request: "fork", fix: "begin a new run" });
+    expect(problem).toMatchObject({ request: "fork", where: "layers", given: "units 3" });
     expect(last().layers.length).toBe(3);
+  });
+
+  test.each([
+    ["seed", { seed: 5 }],
+    ["data", { data: { ...DEFAULTS.data, noise: 0.1 } }],
+    ["features", { features: ["x1"] }],
+    ["loss", { loss: "cross_entropy" }],
+  ] as const)("a fork cannot change %s", (where, changed) => {
+    const { asked, settings } = begun();
+    const request: Request = { type: "fork", settings: { ...settings, ...changed } };
+    expect(asked(request, "problem")).toMatchObject({ where, request: "fork" });
   });
 
   test("a changed weight is shown, and the run goes on from it", () => {
@@ -217,6 +238,7 @@ describe("what cannot be done is told", () => {
   const refused: [string, Request][] = [
     ["there is no such unit", { type: "explain", layer: 7, unit: 0 }],
     ["there is no such example", { type: "choose", example: 5000 }],
+    ["there is no such example", { type: "choose", example: -1 }],
     ["the diagnosis needs", { type: "diagnose" }],
     ["the script needs", { type: "script" }],
     ["no such parameter", { type: "edit", path: "layers.1.weight", index: [0, 0], value: 1 }],

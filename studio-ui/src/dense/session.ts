@@ -3,12 +3,14 @@
 // next request soon.
 
 import { encode } from "../engine/frame";
-import type { Answer, Configured, Curves, Edit, Request, Settings } from "../engine/messages";
+import type { Answer, Configured, Edit, Request, Settings } from "../engine/messages";
 import { checked, Refusal } from "./check";
 import { SQUARE } from "./datasets";
 import { explained, lossFormula } from "./explanation";
+import { outputLayer } from "./output";
 import { Painter } from "./painting";
-import { type Points, Run } from "./run";
+import { Run } from "./run";
+import { ThinnedCurves } from "./thinned_curves";
 
 /** Milliseconds: of a turn of training, and between two frames. */
 const [TURN, BETWEEN_FRAMES] = [12, 1000 / 30];
@@ -16,8 +18,8 @@ const [TURN, BETWEEN_FRAMES] = [12, 1000 / 30];
 const FRAME_SHARE = 0.4;
 /** Steps between two looks at the clock. */
 const STEPS = 4;
-/** After so many epochs the points of the curves get further apart. */
-const DENSE_EPOCHS = 400;
+/** What only a new run can change: it decides the examples, the shapes or the first weights. */
+const ANEW = ["data", "features", "weight_init", "seed"] as const;
 
 /** What a session needs of its surroundings. */
 export interface Surroundings {
@@ -32,7 +34,8 @@ export interface Surroundings {
 export class DenseSession {
   #run: Run | null = null;
   #painter: Painter | null = null;
-  #number = 0;
+  #curves = new ThinnedCurves(0);
+  #number = -1;
   #example = 0;
   #playing = false;
   #turns = 0;
@@ -41,8 +44,6 @@ export class DenseSession {
   #paced = { at: 0, epochs: 0 };
   /** How many frames the page has not drawn yet, when the last one was made, how long it took. */
   #frames = { open: 0, at: -Infinity, cost: 0 };
-  /** How many points of the curves were looked at, and the last epoch that was sent. */
-  #sent = { points: 0, epoch: 0 };
 
   constructor(readonly around: Surroundings) {}
 
@@ -113,23 +114,25 @@ export class DenseSession {
   #fork(settings: Settings): void {
     const parent = this.#run;
     if (!parent) throw new Refusal("nothing is configured yet", { fix: "reload the page" });
-    const shapes = (one: Settings) =>
-      JSON.stringify([one.data, one.features, one.layers.map(({ units }) => units)]);
-    if (shapes(settings) !== shapes(parent.settings)) {
-      throw new Refusal("a fork keeps the examples, the features and the layers of its run", {
-        where: "settings",
-        fix: "begin a new run",
-      });
-    }
     const points = checked(settings);
-    const run = new Run(settings, points, parent);
-    if (run.network.parameters.length !== parent.network.parameters.length) {
-      throw new Refusal("this loss needs another output layer", {
-        where: "loss",
-        given: settings.loss,
-        fix: "begin a new run",
-      });
+    const before = parent.settings;
+    for (const name of ANEW) {
+      if (JSON.stringify(settings[name]) === JSON.stringify(before[name])) continue;
+      const fix = "begin a new run with these settings";
+      throw new Refusal(`a fork cannot change ${name}`, { where: name, fix });
     }
+    const units = (of: Settings) => of.layers.map((layer) => layer.units).join(", ");
+    if (units(settings) !== units(before)) {
+      const message = "a fork cannot change the numbers of units: they decide the shapes of the weights";
+      const [given, expected] = [`units ${units(settings)}`, `units ${units(before)}`];
+      throw new Refusal(message, { where: "layers", given, expected, fix: "begin a new run" });
+    }
+    if (outputLayer(settings.loss, points).units !== parent.network.outputs) {
+      const message = "the loss decides the shape of the output, and a fork keeps all shapes";
+      const fix = "begin a new run with this loss";
+      throw new Refusal(message, { where: "loss", given: settings.loss, fix });
+    }
+    const run = new Run(settings, points, parent);
     this.#begin(run, this.#number, run.position.step);
   }
 
@@ -137,13 +140,13 @@ export class DenseSession {
     this.#run = run;
     this.#painter = new Painter(run);
     this.#number += 1;
-    this.#sent = { points: 0, epoch: 0 };
+    this.#curves = new ThinnedCurves(this.#number);
+    run.onEpoch = (done) => this.#curves.add(done);
     this.#playing = false;
-    const count = run.points.targets.length;
-    if (parent === null || this.#example >= count) this.#example = 0;
+    if (parent === null) this.#example = 0;
     this.around.send(described(run, this.#number, parent, leftAt));
-    this.#tell();
     this.#show(true);
+    this.#tell();
   }
 
   #tell(): void {
@@ -220,26 +223,39 @@ export class DenseSession {
   #stopped(): void {
     this.#run?.keep();
     this.#tell();
-    this.#show(false, true);
+    this.#show(false);
   }
 
   #step(run: Run, unit: "example" | "batch" | "epoch"): void {
     this.#playing = false;
     const began = this.around.now();
     const { epoch } = run.position;
-    if (unit === "example") run.stepExample(this.#example);
+    if (unit === "example") this.#stepExample(run);
     else if (unit === "batch") run.step();
     else while (!run.ended && run.position.epoch === epoch) run.step();
     run.seconds += (this.around.now() - began) / 1000;
     this.#stopped();
   }
 
+  #stepExample(run: Run): void {
+    const { training } = run.points;
+    if (this.#example >= training) {
+      const message =
+        "the chosen example belongs to the test part, and the network does not learn from that";
+      throw new Refusal(message, {
+        where: "example",
+        given: `example ${this.#example}`,
+        expected: `an example of the training part, 0 to ${training - 1}`,
+        fix: "choose an example of the training part",
+      });
+    }
+    run.stepExample(this.#example);
+  }
+
   #back(run: Run, step: number): void {
     this.#playing = false;
-    run.back(step);
+    this.#curves.forgetAfter(run.back(step));
     this.#tell();
-    this.#sent = { points: 0, epoch: 0 };
-    this.#sendCurves(true, true);
     this.#show(false);
   }
 
@@ -292,45 +308,14 @@ export class DenseSession {
 
   // --- frames and curves -------------------------------------------------------------------------
 
-  #show(first: boolean, everything = false): void {
-    this.#sendCurves(false, everything);
+  #show(first: boolean): void {
+    const curves = this.#curves.taken();
+    if (curves) this.around.send(curves);
     const began = this.around.now();
     const frame = this.#painter!.frame(this.#number, this.#example, first);
     this.around.show(encode(frame));
     const at = this.around.now();
     this.#frames = { open: this.#frames.open + 1, at, cost: at - began };
-  }
-
-  /** Send the points since the last time, thinned; with `everything` the newest in any case. */
-  #sendCurves(restart: boolean, everything: boolean): void {
-    const { curves } = this.#run!;
-    const chosen: number[] = [];
-    for (let i = this.#sent.points; i < curves.epoch.length; i++) {
-      const epoch = curves.epoch[i]!;
-      const apart = Math.max(1, Math.floor(this.#sent.epoch / DENSE_EPOCHS));
-      const isLast = everything && i === curves.epoch.length - 1;
-      if (epoch - this.#sent.epoch < apart && !isLast) continue;
-      chosen.push(i);
-      this.#sent.epoch = epoch;
-    }
-    this.#sent.points = curves.epoch.length;
-    if (chosen.length || restart) this.around.send(this.#curves(curves, chosen, restart));
-  }
-
-  #curves(points: Points, chosen: readonly number[], restart: boolean): Curves {
-    const at = (column: readonly number[]) =>
-      column.length ? chosen.map((i) => column[i]!) : [];
-    return {
-      type: "curves",
-      run: this.#number,
-      epoch: at(points.epoch),
-      objective: at(points.objective),
-      training_error: at(points.training_error),
-      test_error: at(points.test_error),
-      test_objective: at(points.test_objective),
-      learning_rate: at(points.learning_rate),
-      restart,
-    };
   }
 }
 
