@@ -126,8 +126,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         l1: factor of the sum of absolute weights that is added to the loss.
         l2: factor of half the sum of squared weights.
         dropout: the rate after every hidden layer.
-        weight_init: of the hidden layers, by its name in `clearprop.nn.initializers`.
-        epochs: after which training ends.
+        weight_init: of the hidden layers, by its name in `clearprop.nn.initializers`. None draws
+            the first weights from U(-a, a) with a^2 = 1 / inputs, the others with 3 / inputs. The
+            biases of hidden units begin at 0.1.
+        epochs: after which training ends; fewer where they had more than 50 million steps.
         seed: of the weights and of the order of the examples.
     """
 
@@ -146,7 +148,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     l2: Annotated[float, Meta(ge=0.0, le=10.0)] = 0.0
     dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
     weight_init: Short | None = None
-    epochs: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000
+    epochs: Annotated[int, Meta(ge=1, le=1_000_000)] = 100_000
     seed: Seed = 0
 
 

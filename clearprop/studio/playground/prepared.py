@@ -19,6 +19,10 @@ from clearprop.studio.playground.tables import of_table
 from clearprop.studio.playground.updates import optimizer_of
 from clearprop.training import FitConfig
 
+MOST_STEPS = 50_000_000
+"""A run keeps the loss of each step, 4 bytes: with more, a page that is left alone overnight would
+fill the memory."""
+
 
 class StoredTable(Protocol):
     """A table that was uploaded."""
@@ -85,9 +89,9 @@ def prepared(settings: Settings, tables: Tables) -> Prepared:
             given=", ".join(settings.features),
             fix=f"features={list(dict.fromkeys(settings.features))}",
         )
-    settings = msgspec.structs.replace(
-        settings, batch_size=min(settings.batch_size, points.training)
-    )
+    size = min(settings.batch_size, points.training)
+    epochs = min(settings.epochs, MOST_STEPS // -(-points.training // size))
+    settings = msgspec.structs.replace(settings, batch_size=size, epochs=epochs)
     output = output_of(settings.loss, points.task, len(points.class_names))
     layers = layers_of(settings.layers, output)
     train, test = points.examples(settings.features, output.coding)

@@ -46,7 +46,7 @@ export const DEFAULTS: Settings = {
   "l2": 0.0,
   "dropout": 0.0,
   "weight_init": null,
-  "epochs": 10000,
+  "epochs": 100000,
   "seed": 0
 };
 export const MOST_EXAMPLES = 5000;

@@ -77,9 +77,9 @@ export interface Settings {
   readonly l2: number;
   /** the rate after every hidden layer. */
   readonly dropout: number;
-  /** of the hidden layers, by its name in `clearprop.nn.initializers`. */
+  /** of the hidden layers, by its name in `clearprop.nn.initializers`. None draws the first weights from U(-a, a) with a^2 = 1 / inputs, the others with 3 / inputs. The biases of hidden units begin at 0.1. */
   readonly weight_init: string | null;
-  /** after which training ends. */
+  /** after which training ends; fewer where they had more than 50 million steps. */
   readonly epochs: number;
   /** of the weights and of the order of the examples. */
   readonly seed: number;
