@@ -27,6 +27,7 @@ from clearprop.studio.backward import messages as of_passes
 from clearprop.studio.models import headers
 from clearprop.studio.models import messages as of_models
 from clearprop.studio.playground import choices, messages
+from clearprop.studio.playground.catalog import catalog
 from clearprop.studio.runs import messages as of_runs
 
 SOURCES = Path(__file__).parents[1] / "studio-ui" / "src"
@@ -51,6 +52,12 @@ def sources() -> dict[str, str]:
             "clearprop/studio/playground/choices.py",
         )
         + typescript(choices),
+        "engine/catalog.ts": _head(
+            "The library's choices, for a page without a server.",
+            "clearprop/studio/playground/catalog.py",
+        )
+        + 'import type { Catalog } from "./choices";\n\n'
+        + f"export const CATALOG: Catalog = {_plain(catalog())};\n",
         "models/messages.ts": _head(
             "What the views of any model send, and what they get as JSON.",
             "clearprop/studio/models/messages.py",
@@ -95,6 +102,10 @@ def _head(about: str, source: str) -> str:
 
 def _record(entries: dict[str, str]) -> str:
     return json.dumps(entries, indent=2, ensure_ascii=False)
+
+
+def _plain(struct: msgspec.Struct) -> str:
+    return json.dumps(msgspec.to_builtins(struct), indent=1, ensure_ascii=False)
 
 
 def _defaults() -> str:
