@@ -25,7 +25,7 @@ const halfCosine = (done: number) => (1 + Math.cos(Math.PI * done)) / 2;
 export const SCHEDULES: Readonly<Record<string, Schedule>> = {
   constant: { options: {}, rate: (initial) => initial },
   step: {
-    options: { every: count(250), factor: above(0.5) },
+    options: { every: count(250), factor: above(0.1) },
     rate: (initial, t, { every = 1, factor = 1 }) => initial * factor ** Math.floor(t / every),
   },
   exponential: {
@@ -43,7 +43,7 @@ export const SCHEDULES: Readonly<Record<string, Schedule>> = {
       falling(initial, final, (1 - Math.min(t / steps, 1)) ** power),
   },
   cosine_restarts: {
-    options: { steps: count(2500), multiply: count(1), final: FINAL },
+    options: { steps: count(250), multiply: count(1), final: FINAL },
     rate: (initial, t, { steps = 1, multiply = 1, final = 0 }) => {
       let [since, period] = [t, steps];
       if (multiply === 1) since = t % steps;
