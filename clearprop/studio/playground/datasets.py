@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import bounds
-from clearprop.errors import DataError, unknown_name
+from clearprop.errors import ConfigurationError, DataError, unknown_name
 from clearprop.studio.playground.point_set import SQUARE, PointSet, shuffled_parts
 
 RADIUS = 5.0
@@ -88,6 +88,13 @@ def made(
     """
     if kind not in KINDS:
         raise unknown_name("point set", kind, KINDS, where="data.kind")
+    if not 0 <= bounds.number(noise, "noise") <= MOST_NOISE:
+        raise ConfigurationError(
+            "noise is out of range",
+            where="data.noise",
+            given=f"{noise:g}",
+            expected="a number from 0 to 0.5",
+        )
     bounds.whole(examples, "examples", 2)
     bounds.whole(classes, "classes", 2, most=MOST_CLASSES)
     found = KINDS[kind]
