@@ -1,0 +1,14 @@
+import { mount } from "svelte";
+
+import "../../../clearprop/glass/templates/tokens.css";
+import "../shell/base.css";
+import { answerBy } from "../runs/api";
+import Classroom from "./Classroom.svelte";
+import { embedded, firstAddress } from "./embedded";
+import { answersOf } from "./kept_run";
+
+const data = embedded(document);
+if (location.hash.length < 2) history.replaceState(null, "", firstAddress(data));
+if (data.run) answerBy(answersOf(data.run));
+const target = document.getElementById("app");
+if (target) mount(Classroom, { target, props: { data } });
