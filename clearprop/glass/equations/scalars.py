@@ -79,6 +79,17 @@ class Scalars:
     def __iter__(self) -> Iterator[Scalar]:
         return iter(self.all)
 
+    def reached(self) -> set[Place]:
+        """Return the places that an error signal reaches; others occur in local derivatives."""
+        by_place = {scalar.place: scalar for scalar in self.all}
+        found, waiting = set[Place](), [self.result]
+        while waiting:
+            place = waiting.pop()
+            if place not in found:
+                found.add(place)
+                waiting += by_place[place].slopes
+        return found
+
 
 class Expansion:
     """Splits the nodes of a tape into single numbers.
@@ -233,7 +244,7 @@ class Expansion:
         return found
 
     def _needed(self, end: Place) -> set[Place]:
-        """Return the places of all numbers that the result depends on, and its own."""
+        """Return the places of all numbers that the result or its error signals depend on."""
         found, waiting = set[Place](), [end]
         while waiting:
             place = waiting.pop()
@@ -242,8 +253,10 @@ class Expansion:
             found.add(place)
             scalar = self.scalars[place]
             waiting += list(scalar.slopes)
-            if scalar.formula is not None:
-                waiting += [place_of(s) for s in symbols(scalar.formula)]
+            # The local derivative of a softmax has the other outputs in it.
+            for written in (scalar.formula, *scalar.slopes.values()):
+                if written is not None:
+                    waiting += [place_of(s) for s in symbols(written)]
         return found
 
 

@@ -342,7 +342,7 @@ class _SheetWriter:
         for place, scalar in scalars.items():
             if place in self.learned or any(source in found for source in scalar.slopes):
                 found.add(place)
-        return found
+        return found & self.first.scalars.reached()
 
     def _error(self, scalar: Scalar, users: list[Scalar], wanted: set[Place]) -> Iterator[Line]:
         terms = []

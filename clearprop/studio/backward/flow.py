@@ -110,6 +110,11 @@ class Flow:
             return ("gates",)
         return ("neurons",) if self.without else ("neurons", "gates")
 
+    @functools.cached_property
+    def reached(self) -> set[Place]:
+        """The places that an error signal reaches."""
+        return self.run.scalars.reached()
+
     @property
     def result(self) -> Place:
         """The place of E."""
@@ -162,7 +167,7 @@ class Flow:
     @property
     def swept(self) -> list[Place]:
         """The results of operations in the order of the sweep; arrays keep their order inside."""
-        computed = [place for place, scalar in self.scalars.items() if scalar.operation]
+        computed = [p for p, s in self.scalars.items() if s.operation and p in self.reached]
         return sorted(computed, key=lambda place: -place[0])
 
     def _links(self) -> Iterator[FlowLink]:
@@ -170,7 +175,8 @@ class Flow:
             sources = [place_of(symbol) for symbol in used(scalar)]
             sources += [place for place in scalar.numeric if place not in sources]
             for source in sources:
-                slope = None if source in self.targets else scalar.numeric.get(source)
+                is_passed = user in self.reached and source not in self.targets
+                slope = scalar.numeric.get(source) if is_passed else None
                 yield FlowLink(source, user, slope, scalar.slopes.get(source))
 
     # --- formulas --------------------------------------------------------------------------------

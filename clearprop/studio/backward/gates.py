@@ -116,12 +116,15 @@ def _computed(formula: Expression, made: dict[Place, Any]) -> Any:
         case name if name in _OF_TWO:
             return functools.reduce(_OF_TWO[name], values)
         case name:
-            return OPERATIONS[name](*values)
+            return OPERATIONS[_OTHERWISE.get(name, name)](*values)
 
 
 def _is_plain(value: object) -> bool:
     return isinstance(value, float)
 
+
+_OTHERWISE = {"neg": "negative"}
+"""The names of operations that formulas write otherwise."""
 
 _OF_TWO: dict[str, Callable[[Any, Any], Any]] = {
     "+": ops.add,

@@ -104,7 +104,7 @@ def _kept(source: NamedPage | SentNetwork, digits: int, number: int) -> WorkedSo
 def _of_network(sent: SentNetwork, digits: int) -> WorkedSolution:
     model = network(sent)
     check_model(model)
-    return worked_solution(
+    made = worked_solution(
         model,
         np.asarray(sent.input, np.float32),
         target_for(sent.loss, sent.target),
@@ -113,6 +113,11 @@ def _of_network(sent: SentNetwork, digits: int) -> WorkedSolution:
         digits=digits,
         title="The network of the playground",
     )
+    intro = (
+        "The loss is that of one example, without penalties and dropout. The step after the pass "
+        "is plain gradient descent with the learning rate of the settings."
+    )
+    return replace(made, sheet=replace(made.sheet, intro=(intro, *made.sheet.intro)))
 
 
 def network(sent: SentNetwork) -> nn.Sequential:

@@ -15,8 +15,8 @@ export interface Drawing {
   readonly spots: readonly Spot[];
 }
 
-export const GATE = { radius: 19, row: 54, margin: 24, digit: 7.8, gap: 46 } as const;
-export const UNIT = { radius: 40, row: 148, margin: 64, lead: 36 } as const;
+export const GATE = { radius: 19, row: 50, margin: 24, digit: 7.8, gap: 46 } as const;
+export const UNIT = { radius: 40, row: 148, margin: 26, lead: 10 } as const;
 
 /** Width of a digit of a part of an error signal. */
 const PART_DIGIT = 6.6;
@@ -53,9 +53,13 @@ export function gateDrawing(trace: PassTrace): Drawing {
 /** The drawing with a circle for each neuron. */
 export function unitDrawing(trace: PassTrace): Drawing {
   const { units } = trace;
-  const { radius, row, margin, lead } = UNIT;
-  // Numbers on links that cross end before the crossing.
-  const column = 2 * (radius + lead + GATE.digit * Math.max(6, longest(trace)));
+  const number = GATE.digit * longest(trace);
+  const radius = Math.max(UNIT.radius, number / 2 + 6);
+  const row = UNIT.row + 2 * (radius - UNIT.radius);
+  const margin = UNIT.margin + radius;
+  // A weight stands at the begin of its link, its error signal at the end: two links may cross
+  // between them.
+  const column = 2 * (radius + UNIT.lead + Math.max(72, number + 8));
   const spots = units.map((unit) => ({
     x: margin + column * unit.column,
     y: margin + row * unit.row,
@@ -105,8 +109,40 @@ export function gateEnds(trace: PassTrace, { spots, radius }: Drawing): Spot[] {
   return ends;
 }
 
-/** A line that is level up to a place, and then curves to its end. */
-export function curve(from: Spot, level: number, to: Spot): string {
+/** Where a link passes nodes that stand between its ends; null where none is in its way. */
+export function laneOf(trace: PassTrace, link: number, { spots, radius }: Drawing): Lane | null {
+  const { source, user } = trace.links[link] ?? { source: 0, user: 0 };
+  const [first, last] = [trace.nodes[source]?.column ?? 0, trace.nodes[user]?.column ?? 0];
+  const between = spots.filter((_, i) => {
+    const column = trace.nodes[i]?.column ?? 0;
+    return first < column && column < last;
+  });
+  const [a, b] = [spots[source], spots[user]];
+  if (!a || !b || !between.length) return null;
+  const isFree = (y: number) => between.every((spot) => Math.abs(spot.y - y) > radius + 4);
+  const level = b.y;
+  if (isFree(level)) return null;
+  const shifts = Array.from({ length: 40 }, (_, i) => (i % 2 ? -1 : 1) * 8 * Math.ceil((i + 1) / 2));
+  const shift = shifts.find((dy) => isFree(level + dy) && level + dy > 4);
+  if (shift === undefined) return null;
+  const xs = between.map(({ x }) => x);
+  return { y: level + shift, until: Math.max(...xs) + radius, from: Math.min(...xs) - radius };
+}
+
+export interface Lane {
+  readonly y: number;
+  readonly from: number;
+  readonly until: number;
+}
+
+/** A line that is level up to a place, runs in its lane, and then curves to its end. */
+export function curve(from: Spot, level: number, to: Spot, lane: Lane | null = null): string {
+  if (lane) {
+    const [a, b] = [Math.min(level, lane.from - 24), Math.max(lane.until, to.x - 60)];
+    const [i, j] = [(a + lane.from) / 2, (b + to.x) / 2].map(short);
+    const [x, y, endX, endY, laneY] = [from.x, from.y, to.x, to.y, lane.y].map(short);
+    return `M${x} ${y}H${short(a)}C${i} ${y} ${i} ${laneY} ${short(lane.from)} ${laneY}H${short(b)}C${j} ${laneY} ${j} ${endY} ${endX} ${endY}`;
+  }
   const start = Math.min(level, to.x - 16);
   const reach = 0.5 * (to.x - start);
   const [x, y, endX, endY] = [short(from.x), short(from.y), short(to.x), short(to.y)];
@@ -130,6 +166,7 @@ export interface Wire {
   readonly to: Spot;
   /** Of the line, in degrees. */
   readonly angle: number;
+  readonly length: number;
 }
 
 /** The straight line of a wire between the edges of two circles. */
@@ -143,6 +180,7 @@ export function wireLine(wire: UnitWire, { spots, radius }: Drawing): Wire {
     from: { x: a.x + ex, y: a.y + ey },
     to: { x: b.x - ex, y: b.y - ey },
     angle: (Math.atan2(dy, dx) * 180) / Math.PI,
+    length: Math.max(0, length - 2 * radius),
   };
 }
 

@@ -12,6 +12,7 @@ export const PARTS = [
   { name: "edit", title: "Changing weights", about: "Editing weights and biases by hand." },
   { name: "curves", title: "Learning curves", about: "Objective and errors over the epochs." },
   { name: "diagnosis", title: "Diagnosis", about: "What keeps the network from learning." },
+  { name: "backward", title: "Backward pass", about: "Following the chosen example step by step." },
   { name: "code", title: "Copy as Python", about: "The program that does the same." },
 ] as const;
 

@@ -94,6 +94,7 @@ def test_the_numbers_are_those_of_grad_and_of_small_steps() -> None:
         (["relu", nn.LayerNorm(2), nn.Linear(2, 3)], [0.5, -1.0], 2, "cross_entropy"),
         ([nn.Reshape((2, 1)), nn.Conv1d(1, 2, 2), nn.Flatten(), "tanh", nn.Linear(2, 1)],
          [[0.5, 1.0]], 1.0, "binary_cross_entropy"),
+        ([nn.Linear(2, 3), "log_softmax"], [0.5, -1.0], np.array([1]), "nll"),
     ],
 )  # fmt: skip
 def test_other_networks(layers: Any, x: Any, target: Any, loss: str) -> None:
@@ -105,6 +106,10 @@ def test_other_networks(layers: Any, x: Any, target: Any, loss: str) -> None:
             assert line.formula.value == pytest.approx(line.value, rel=1e-10, abs=1e-14)
         assert math.isfinite(line.value)
     assert given["eta"] == 0.5
+    learned = [name for name in given if re.fullmatch(r"[wb]\d+", name)]
+    assert len(learned) >= 5
+    for name in learned:
+        assert {f"dE/d{name}", f"{name}'"} <= solution.values.keys()
     again = solution.grade(solution.blank().markdown.replace("____", "1.0"))
     assert len(again.answers) == sum(line.gap > 0 for line in solution.sheet.lines())
 
