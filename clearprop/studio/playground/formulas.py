@@ -273,13 +273,9 @@ def _equation(name: str, written: Expression | None, value: float) -> Equation:
 
 
 def _formula(title: str, equation: Equation) -> Formula:
-    """Return an equation as the page shows it: a line for each of its right sides."""
-    rows = [
-        f"<mtr><mtd>{mathml_name(equation.name) if i == 0 else ''}</mtd>"
-        f"<mtd><mo>=</mo></mtd><mtd><mrow>{side}</mrow></mtd></mtr>"
-        for i, side in enumerate(equation.sides(MATHML))
-    ]
-    mathml = f'<math display="block"><mtable displaystyle="true">{"".join(rows)}</mtable></math>'
+    """Return an equation as the page shows it: a name, then its right sides."""
+    sides = "".join(f"<mo>=</mo><mrow>{side}</mrow>" for side in equation.sides(MATHML))
+    mathml = f'<math display="block"><mrow>{mathml_name(equation.name)}{sides}</mrow></math>'
     rests = [s.name for s in equation.symbols() if s.name.startswith("rest")]
     notes = [
         *([equation.remark] if equation.remark else []),
