@@ -28,16 +28,11 @@ export function sides({ formula, value }: Equation, notation: Notation): readonl
 }
 
 export function written(title: string, equation: Equation): Formula {
-  const rows = sides(equation, MATHML).map(
-    (side, i) =>
-      `<mtr><mtd>${i === 0 ? mathmlName(equation.name) : ""}</mtd>` +
-      `<mtd><mo>=</mo></mtd><mtd><mrow>${side}</mrow></mtd></mtr>`,
-  );
-  const table = `<mtable displaystyle="true">${rows.join("")}</mtable>`;
+  const row = sides(equation, MATHML).map((side) => `<mo>=</mo><mrow>${side}</mrow>`);
   const notes = notesOf(equation);
   return {
     title: notes.length ? `${title} (${notes.join("; ")})` : title,
-    mathml: `<math display="block">${table}</math>`,
+    mathml: `<math display="block"><mrow>${mathmlName(equation.name)}${row.join("")}</mrow></math>`,
     text: textOf(equation),
   };
 }
