@@ -239,6 +239,17 @@ COMMANDS: dict[str, Command] = {
             ),
             Argument("--port", "its port (the first that is free from 8150 on)", {"type": int}),
             Argument("--no-browser", "open no browser", {"action": "store_true"}),
+            Argument(
+                "--export",
+                "write one HTML file that works from a disk, without a server: a playground that "
+                "trains in the page, and the run WHAT to look at step by step",
+                {"metavar": "FILE"},
+            ),
+            Argument(
+                "--link",
+                "with --export: a link to a playground, with whose settings the file begins",
+                {"metavar": "LINK"},
+            ),
         ),
     ),
     "data list": Command("datasets.run_list", "list the data sets that have a name"),
