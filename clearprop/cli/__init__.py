@@ -7,13 +7,14 @@ in clearprop, 2 for wrong input or data and for what the system refuses, 130 for
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 import warnings
 from collections.abc import Sequence
 
 from clearprop.cli.arguments import overview, parse
-from clearprop.cli.interrupts import INTERRUPTED, Interrupts
+from clearprop.cli.interrupts import INTERRUPTED, Interrupts, threads_may_run
 from clearprop.cli.output import complain, give_up_output, open_closed_streams, warning_line
 from clearprop.errors import ClearpropError, RunError
 from clearprop.host_callback import host_errors
@@ -51,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAULT
     except KeyboardInterrupt:
         complain("interrupted")
+        if is_own and threads_may_run.is_set():
+            give_up_output()
+            os._exit(INTERRUPTED)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of the output has closed it
         return CUT_OFF

@@ -18,6 +18,14 @@ GRACE = 2.0
 """So many seconds a command has to come to its own end."""
 
 
+threads_may_run = threading.Event()
+"""Set by a command whose threads may be inside compiled code when it is interrupted.
+
+Python would wait for some of them, and crash in others that it stops at its end. So the process is
+then ended at once.
+"""
+
+
 class Interrupts:
     """Inside a ``with`` block, SIGINT raises KeyboardInterrupt and ends the process if that fails.
 

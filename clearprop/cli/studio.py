@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 
+from clearprop.cli.interrupts import threads_may_run
 from clearprop.cli.output import complain, say
 from clearprop.errors import ConfigurationError
 from clearprop.studio.app import ENGINE, Studio, parts_of
 from clearprop.studio.opening import opening_of
 from clearprop.studio.pages import Pages, check_page
+from clearprop.studio.problems import process_ends
 from clearprop.studio.server import StudioServer, is_loopback
 
 
@@ -36,7 +38,11 @@ def run_studio(arguments: argparse.Namespace) -> int:
         if not is_loopback(arguments.address):
             complain("whoever has this address can use the studio, also from other machines")
         complain("Ctrl-C ends it")
-        server.run(browser=not arguments.no_browser)
+        try:
+            server.run(browser=not arguments.no_browser)
+        finally:
+            process_ends.set()
+            threads_may_run.set()
     return 0
 
 

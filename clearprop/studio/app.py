@@ -17,6 +17,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.types import ASGIApp
 
 from clearprop.studio.answers import RAISED, error_answer, json_answer
 from clearprop.studio.connection import Answering, Connections, Send
@@ -72,22 +73,22 @@ class Studio:
         )
         self._preloaded = threading.Event()
 
-    def app(self, hosts: Sequence[str], token: str | None = None) -> Starlette:
+    def app(self, hosts: Sequence[str], token: str | None = None) -> ASGIApp:
         """Return the application.
 
         Args:
             hosts: addresses that it answers under.
             token: that it demands; None where only this machine can reach it.
         """
-        middleware = [Middleware(Guard, hosts, token)]
-        if token is not None:  # over a network the page is worth packing
-            middleware.append(Middleware(GZipMiddleware, compresslevel=6))
-        return Starlette(
+        packing = Middleware(GZipMiddleware, compresslevel=6)
+        app = Starlette(
             routes=self.routes(),
-            middleware=middleware,
+            # Over a network the page is worth packing.
+            middleware=[] if token is None else [packing],
             exception_handlers=dict.fromkeys(RAISED, error_answer),
             lifespan=self._lifespan,
         )
+        return Guard(app, hosts, token)  # around everything that Starlette answers by itself
 
     def routes(self) -> list[BaseRoute]:
         """Return what can be asked for."""
@@ -133,6 +134,10 @@ class Studio:
     def close(self) -> None:
         """Delete the uploaded tables; closing it again does nothing."""
         self.tables.close()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the sessions of closed pages have ended, so long at most."""
+        self._connections.wait(seconds)
 
 
 async def _no_icon(request: Request) -> Response:

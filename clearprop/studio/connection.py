@@ -6,12 +6,14 @@ A page that is closed ends its session; other pages have sessions of their own.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
+import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from clearprop.errors import ClearpropError
@@ -29,6 +31,7 @@ POLICY_VIOLATED, TRY_LATER = 1008, 1013
 LONGEST_TAG = 64
 
 Asked = TypeVar("Asked", contravariant=True)
+Made = TypeVar("Made")
 Send = Callable[[msgspec.Struct | bytes], None]
 
 
@@ -40,6 +43,53 @@ class Answering(Protocol[Asked]):
 
     def close(self) -> None:
         """End the thread."""
+
+
+class _Threads:
+    """Threads in which sessions begin and end; they do not keep the process from its end."""
+
+    def __init__(self) -> None:
+        self._running: set[threading.Thread] = set()
+        self._lock = threading.Lock()
+
+    def start(self, work: Callable[[], object]) -> None:
+        """Do something in a thread of its own."""
+
+        def done() -> None:
+            try:
+                work()
+            finally:
+                with self._lock:
+                    self._running.discard(threading.current_thread())
+
+        thread = threading.Thread(target=done, name="studio session", daemon=True)
+        with self._lock:
+            self._running.add(thread)
+        thread.start()
+
+    def opening(self, work: Callable[[], Made]) -> concurrent.futures.Future[Made]:
+        """Make something in a thread of its own."""
+        future: concurrent.futures.Future[Made] = concurrent.futures.Future()
+        future.set_running_or_notify_cancel()  # it comes to its end also where nobody waits
+
+        def made() -> None:
+            try:
+                future.set_result(work())
+            except BaseException as error:
+                future.set_exception(error)
+
+        self.start(made)
+        return future
+
+    def wait(self, seconds: float) -> None:
+        """Wait until all are done, so long at most."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            with self._lock:
+                running = next(iter(self._running), None)
+            if running is None:
+                return
+            running.join(left)
 
 
 class Connections(Generic[Asked]):
@@ -54,6 +104,7 @@ class Connections(Generic[Asked]):
         self._decoder = msgspec.json.Decoder(kind)
         self._open_session = open_session
         self._open = 0
+        self._threads = _Threads()
 
     async def serve(self, websocket: WebSocket) -> None:
         """Serve a page until it is closed."""
@@ -71,8 +122,12 @@ class Connections(Generic[Asked]):
             self._open -= 1
 
     async def _converse(self, websocket: WebSocket, outbox: Outbox) -> None:
+        opening = self._threads.opening(lambda: self._open_session(outbox.put))
         try:
-            session = await run_in_threadpool(self._open_session, outbox.put)
+            session = await asyncio.wrap_future(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(self._close_late)
+            raise
         except Exception as error:
             await _leave(websocket, TRY_LATER, problem_of(error))
             return
@@ -87,10 +142,19 @@ class Connections(Generic[Asked]):
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            # In a thread: the session may be in the middle of a compiled call.
-            await asyncio.shield(run_in_threadpool(session.close))
+            # The session may be in the middle of a compiled call, for whose end nobody waits.
+            self._threads.start(session.close)
         if outbox.overfull.is_set():
             await websocket.close(POLICY_VIOLATED)
+
+    def _close_late(self, opening: concurrent.futures.Future[Answering[Asked]]) -> None:
+        """Close a session for which nobody waits any more."""
+        if opening.exception() is None:
+            self._threads.start(opening.result().close)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the sessions of closed pages have ended, so long at most."""
+        self._threads.wait(seconds)
 
     async def _read(self, websocket: WebSocket, session: Answering[Asked], outbox: Outbox) -> None:
         while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import traceback
 
 from clearprop.errors import ClearpropError
@@ -78,8 +79,13 @@ def plain(text: str | None) -> str | None:
     return None if text is None else str(text).encode("utf-8", "replace").decode("utf-8")
 
 
+process_ends = threading.Event()
+"""Set where the process is about to end: what its threads run into then is no bug."""
+
+
 def show_bug(error: BaseException) -> None:
     """Write the traceback of an error to standard error."""
-    if sys.stderr is not None:
+    is_ending = process_ends.is_set() or not threading.main_thread().is_alive()
+    if sys.stderr is not None and not is_ending:
         sys.stderr.write("".join(traceback.format_exception(error)))
         sys.stderr.write(f"{BUG}: the lines above say where\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import html
@@ -28,6 +29,9 @@ FIRST_PORT, PORTS = 8150, 50
 LAST_PORT = 65_535
 GRACE = 2
 """So many seconds the connections have to end."""
+
+CLOSING = 60.0
+"""So many seconds a session may take to come to its end: a network is being compiled."""
 
 START = 30.0
 """So many seconds a server in a thread may take until it listens."""
@@ -116,6 +120,8 @@ class StudioServer:
         """
         self._thread = threading.Thread(target=self._serve, name="studio", daemon=True)
         self._thread.start()
+        # Python would crash in a session that trains while the program ends.
+        atexit.register(self.close)
         if not self._server.announced.wait(START):
             raise RunError("the server of the studio did not start", where=self.url)
         if browser:
@@ -124,11 +130,13 @@ class StudioServer:
     def close(self) -> None:
         """End the server, and with it the sessions of all pages; closing it again does nothing."""
         self._server.should_exit = True
+        atexit.unregister(self.close)
         if self._thread is None:
             self._listening.close()
             self._studio.close()
         elif self._thread is not threading.current_thread():
             self._thread.join()
+            self._studio.wait(CLOSING)
 
     def wait(self) -> None:
         """Wait until the server has ended, as a program does whose only purpose it is."""

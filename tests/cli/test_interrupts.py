@@ -46,6 +46,31 @@ def test_a_signal_that_is_swallowed_ends_the_process(monkeypatch: pytest.MonkeyP
     assert codes == [INTERRUPTED]
 
 
+THREADED = """
+import sys, threading, time
+from clearprop import cli
+from clearprop.cli import interrupts
+
+def run(given, is_own):
+    threading.Thread(target=time.sleep, args=(60,)).start()
+    interrupts.threads_may_run.set()
+    print("so far", end="")
+    raise KeyboardInterrupt
+
+cli._run = run
+sys.exit(cli.main())
+"""
+
+
+def test_a_thread_cannot_keep_an_interrupted_process() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", THREADED], check=False, timeout=30, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (
+        *(INTERRUPTED, "so far", "interrupted\n"),
+    )
+
+
 def test_training_answers_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     from clearprop.training.interruption import Interruption
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import types
@@ -26,6 +27,7 @@ def own_page(static: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened.clear()
 
 
+ROOT = Path(__file__).parents[2]
 opened: list[str] = []
 
 
@@ -108,6 +110,38 @@ def test_data_needs_a_model() -> None:
         cp.studio("lenet5", ([[1.0]], [0]))
     with pytest.raises(ConfigurationError, match="data and loss go with a model"):
         cp.studio(loss="squared_error")
+
+
+PROGRAM = """
+import clearprop as cp
+from clearprop.studio import start
+from websockets.sync.client import connect
+
+start.check_page = lambda: None
+server = cp.studio(port=0, browser=False)
+host = f"127.0.0.1:{server.place.port}"
+talk = connect(f"ws://{host}/ws/playground", origin=f"http://{host}", legacy=True)
+talk.send('{"type":"configure","settings":{}}')
+talk.send('{"type":"play"}')
+while not isinstance(got := talk.recv(), bytes):
+    assert "problem" not in got, got
+print("trains")
+"""
+
+
+@pytest.mark.slow
+def test_a_program_ends_while_a_page_trains(tmp_path: Path) -> None:
+    # Python crashes where it stops a thread inside compiled code.
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "trains\n", "")
 
 
 def test_a_page_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
