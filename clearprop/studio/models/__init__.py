@@ -74,7 +74,11 @@ With one or three axes of places all of these have one or three in place of (kh,
 
 To see what reaches back from one place make a pass with ``PassRequest.position``.
 
-A model that changes, such as one that trains in the page, is offered as a source:
-``viewer.sources.offer(Offer(title, model, loss, preprocessor, data))`` returns its id, and
-``offer(given, id)`` replaces it; the traced pass is used again, so a new pass takes milliseconds.
+A model that changes, such as one that trains in the page, is offered as a source. A `Desk`
+(`routes.py`) owns the thread that works for all views; ``desk.routes()`` are its addresses:
+
+    source = desk.ask(lambda viewer: viewer.sources.offer(Offer(title, model, data=data))).result()
+    desk.ask(lambda viewer: viewer.sources.offer(Offer(title, newer, data=data), source))
+
+A pass of the newer model uses the traced and compiled pass again, so it takes milliseconds.
 """

@@ -67,7 +67,7 @@ class Window:
             )
         )
         there = [(p >= 0) & (p < n) for p, n in zip(places, geometry.sizes, strict=True)]
-        inside = np.stack(np.meshgrid(*there, indexing="ij")).all(axis=0)
+        inside = np.asarray(np.stack(np.meshgrid(*there, indexing="ij")).all(axis=0))
         clipped = [np.clip(p, 0, n - 1) for p, n in zip(places, geometry.sizes, strict=True)]
         patch = np.asarray(x, np.float32)[np.ix_(*clipped)][..., channels]
         return cls(places, inside, np.where(inside[..., None], patch, 0).astype(np.float32))

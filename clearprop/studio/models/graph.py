@@ -104,7 +104,7 @@ def _operations(program: Program) -> dict[int, int]:
 
 
 @dataclass
-class Call:
+class CalledLayer:
     """A call of a layer: an interval of the order of computation.
 
     Attributes:
@@ -130,7 +130,7 @@ class Folding:
         kinds: the class of each layer, or the activation that it applies, by its path.
     """
 
-    calls: list[Call]
+    calls: list[CalledLayer]
     group_of: list[int]
     kinds: dict[str, str]
     _times: Counter[str] = field(default_factory=Counter)
@@ -141,7 +141,7 @@ class Folding:
         kinds = {
             path: nn.recording.layer_kind(module) for path, module in nn.modules(model).items()
         }
-        found = cls([Call(-1, MODEL, 1)], [0] * len(graph.nodes), kinds)
+        found = cls([CalledLayer(-1, MODEL, 1)], [0] * len(graph.nodes), kinds)
         ends = {(name.partition("#")[0], index) for name, index in graph.layers.items()}
         open_calls = [0]
         for spec in graph.nodes:
@@ -180,7 +180,7 @@ class Folding:
             now.append(before)
         for path in wanted[len(now) - 1 :]:
             self._times[path] += 1
-            self.calls.append(Call(now[-1], path, self._times[path]))
+            self.calls.append(CalledLayer(now[-1], path, self._times[path]))
             now.append(len(self.calls) - 1)
         return now
 
@@ -213,7 +213,7 @@ def _groups(folding: Folding, nodes: Sequence[GraphNode]) -> tuple[GraphGroup, .
     )
 
 
-def _title(call: Call, calls: Sequence[Call], is_called_again: bool) -> str:
+def _title(call: CalledLayer, calls: Sequence[CalledLayer], is_called_again: bool) -> str:
     if call.parent < 0:
         return "the whole pass"
     around = calls[call.parent].path

@@ -14,7 +14,7 @@ from clearprop.errors import ConfigurationError
 from clearprop.glass.drawings.receptive import box_of, field_of
 from clearprop.glass.explain import GlassNode
 from clearprop.studio.frames import pack
-from clearprop.studio.models.graph import Call, Folding
+from clearprop.studio.models.graph import CalledLayer, Folding
 from clearprop.studio.models.headers import FieldShown, MapsLayer, MapsShown
 from clearprop.studio.models.numbers import codes_of, pooled
 from clearprop.studio.models.passes import ViewedPass, entry, fields_of
@@ -51,7 +51,7 @@ def maps_frame(seen: ViewedPass) -> bytes:
     return pack("maps", fields_of(header), arrays)
 
 
-def _named(call: Call, folding: Folding) -> str:
+def _named(call: CalledLayer, folding: Folding) -> str:
     """Return the path of a layer, with the number of the call where there are several."""
     several = sum(each.path == call.path for each in folding.calls) > 1
     return f"{call.path} #{call.number}" if several else call.path

@@ -45,7 +45,7 @@ class Axes(NamedTuple):
     wrap: int = 0
 
 
-class Shown(NamedTuple):
+class TiledPart(NamedTuple):
     """A part of an array as a picture.
 
     Attributes:
@@ -76,6 +76,8 @@ def statistics(summary: ArraySummary, size: int, saturated: float = math.nan) ->
     finite = max(size - summary.nonfinite, 1)
     # Double precision: the difference is exact enough unless the mean is a million deviations.
     variance = max(summary.norm**2 / finite - summary.mean**2, 0.0)
+    if summary.smallest == summary.largest:
+        variance = 0.0
     known = {**summary._asdict(), "deviation": math.sqrt(variance), "saturated": saturated}
     return [float(known[name]) for name in STATISTICS]
 
@@ -138,7 +140,7 @@ def _row_of(size: int) -> int:
     return max(WIDEST_ROW, 1 << math.ceil(math.log2(math.sqrt(size))))
 
 
-def shown(array: ArrayLike, layout: Layout = "", first: int = 0) -> Shown:
+def shown(array: ArrayLike, layout: Layout = "", first: int = 0) -> TiledPart:
     """Return the part of an array that a page shows, from a tile on.
 
     Raises:
@@ -152,7 +154,7 @@ def shown(array: ArrayLike, layout: Layout = "", first: int = 0) -> Shown:
     values = np.asarray(array)
     axes = axes_of(values.shape, layout)
     if not values.size:
-        return Shown(axes, np.zeros((0, 0, 0), np.float32), 0, 1)
+        return TiledPart(axes, np.zeros((0, 0, 0), np.float32), 0, 1)
     tiles = math.prod(values.shape[axis] for axis in axes.tiles)
     if not 0 <= first < tiles:
         raise ConfigurationError(
@@ -171,7 +173,7 @@ def shown(array: ArrayLike, layout: Layout = "", first: int = 0) -> Shown:
         filled = np.zeros((1, rows * columns), np.float32)
         filled[0, : entries.size] = entries.ravel()
         entries = filled.reshape(1, rows, columns)
-    return Shown(axes, pooled(entries, factor), tiles, factor)
+    return TiledPart(axes, pooled(entries, factor), tiles, factor)
 
 
 def _tiles(values: NDArray[Any], axes: Axes, first: int, many: int) -> NDArray[np.float32]:

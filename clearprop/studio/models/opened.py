@@ -239,9 +239,11 @@ class Opened:
     def _takes_rows(self) -> bool:
         """Whether an example is a row of numbers, of which each stands for itself."""
         first = jax.tree.leaves(self.pair(0)[0])[0]
-        is_table = self.preprocessor is not None and self.preprocessor.kind == "table"
+        columns = self.preprocessor.raw_columns if self.preprocessor is not None else None
+        # Categories are more features than columns, and are not written as numbers.
+        is_plain = all(column.categories is None for column in columns or ())
         is_row = len(self.input_shapes) == 1 and len(self.input_shape) == 1
-        return is_row and not is_table and bool(np.issubdtype(first.dtype, np.floating))
+        return is_row and is_plain and bool(np.issubdtype(first.dtype, np.floating))
 
     @property
     def predicts_next(self) -> bool:

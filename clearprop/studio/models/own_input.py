@@ -231,7 +231,7 @@ def _tokens(opened: Opened, tokens: NDArray[np.int32], places: int, remarks: lis
 
 def _of_numbers(opened: Opened, numbers: tuple[float, ...]) -> OwnInput:
     shape = opened.input_shape
-    row = np.array(numbers, np.float32)
+    row = np.array(numbers, np.float64)
     if row.shape != shape or not np.isfinite(row).all():
         raise DataError(
             "the row does not fit the network",

@@ -7,8 +7,8 @@ has given up is taken out of the queue.
 from __future__ import annotations
 
 import asyncio
-import importlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,50 +43,39 @@ def routes(folder: Path, files: Iterable[Path] = (), offers: Sequence[Any] = ())
         files: saved models, beside those in the folder.
         offers: models that Python gives, each an `Offer` of `clearprop.studio.models.sources`.
     """
-    desk = Desk(folder, tuple(files), tuple(offers))
-    gets: Mapping[str, Callable[[Query], Callable[[Any], Any]]] = {
-        "sources": lambda q: lambda viewer: viewer.listed(),
+    return Desk(folder, files, offers).routes()
+
+
+def _asked() -> Mapping[str, Callable[[Query], Callable[[Any], Any]]]:
+    """Return what each GET request asks of the viewer, by its address."""
+
+    def of_pass(name: str, *further: Callable[[Query], Any]) -> Callable[[Query], Any]:
+        return lambda q: partial(_call, name, q.text("pass_id"), *(get(q) for get in further))
+
+    def node(q: Query) -> int:
+        return q.number("node")
+
+    def given(q: Query) -> int:
+        return q.number("input", 0)
+
+    def index(q: Query) -> str:
+        return q.text("index", "")
+
+    return {
+        "sources": lambda q: partial(_call, "listed"),
         "graph": lambda q: partial(_call, "graph", q.text("source")),
         "examples": lambda q: partial(
             _call, "examples", q.text("source"), q.number("start", 0), q.number("count", 12)
         ),
-        "array": lambda q: partial(
-            _call,
-            "array",
-            q.text("pass_id"),
-            q.number("node"),
-            q.what(),
-            q.number("input", 0),
-            q.number("first", 0),
-        ),
-        "numbers": lambda q: partial(
-            _call,
-            "numbers",
-            q.text("pass_id"),
-            q.number("node"),
-            q.what(),
-            q.number("input", 0),
-            q.text("index", ""),
-        ),
-        "why": lambda q: partial(
-            _call, "why", q.text("pass_id"), q.number("node"), q.text("index", "")
-        ),
-        "equations": lambda q: partial(
-            _call, "equations", q.text("pass_id"), q.number("node"), q.text("index", "")
-        ),
-        "cell": lambda q: partial(
-            _call, "cell", q.text("pass_id"), q.number("node"), q.text("index", "")
-        ),
-        "field": lambda q: partial(
-            _call, "field", q.text("pass_id"), q.number("group"), q.text("index", "")
-        ),
-        "maps": lambda q: partial(_call, "maps", q.text("pass_id")),
-        "sequence": lambda q: partial(_call, "sequence", q.text("pass_id")),
+        "array": of_pass("array", node, Query.what, given, lambda q: q.number("first", 0)),
+        "numbers": of_pass("numbers", node, Query.what, given, index),
+        "why": of_pass("why", node, index),
+        "equations": of_pass("equations", node, index),
+        "cell": of_pass("cell", node, index),
+        "field": of_pass("field", lambda q: q.number("group"), index),
+        "maps": of_pass("maps"),
+        "sequence": of_pass("sequence"),
     }
-    return [
-        *(Route(f"/{name}", desk.getter(task)) for name, task in gets.items()),
-        Route("/pass", desk.post, methods=["POST"]),
-    ]
 
 
 def _call(name: str, *given: Any) -> Any:
@@ -148,12 +137,27 @@ class Desk:
         offers: models that Python gives.
     """
 
-    def __init__(self, folder: Path, files: Sequence[Path], offers: Sequence[Any]) -> None:
-        self._given = (folder, files, offers)
+    def __init__(
+        self, folder: Path, files: Iterable[Path] = (), offers: Iterable[Any] = ()
+    ) -> None:
+        self._given = (folder, tuple(files), tuple(offers))
         self._worker = Worker("clearprop models")
         self._viewer: Any = None
 
-    def getter(
+    def routes(self) -> list[BaseRoute]:
+        """Return the routes."""
+        gets = (Route(f"/{name}", self._getter(task)) for name, task in _asked().items())
+        return [*gets, Route("/pass", self._post, methods=["POST"])]
+
+    def ask(self, task: Callable[[Any], T]) -> Future[T]:
+        """Have something done with the `Viewer` by its thread, such as offering a model.
+
+        Raises:
+            RequestError: too many tasks are waiting.
+        """
+        return self._worker.submit(lambda: task(self._ready()))
+
+    def _getter(
         self, task: Callable[[Query], Callable[[Any], Any]]
     ) -> Callable[[Request], Awaitable[Response]]:
         """Return the endpoint of a GET request, given what it asks of the viewer."""
@@ -163,7 +167,7 @@ class Desk:
 
         return get
 
-    async def post(self, request: Request) -> Response:
+    async def _post(self, request: Request) -> Response:
         """Make a pass."""
         content = await _body(request)
         try:
@@ -176,7 +180,7 @@ class Desk:
 
     async def _done(self, request: Request, task: Callable[[Any], Any]) -> Response:
         """Return the answer of a task; it is cancelled if the page goes away before it begins."""
-        future = self._worker.submit(lambda: task(self._ready()))
+        future = self.ask(task)
         waiting = asyncio.wrap_future(future)
         try:
             while not waiting.done():
@@ -190,10 +194,11 @@ class Desk:
     def _ready(self) -> Any:
         """Return the viewer; the first time JAX is imported for it."""
         if self._viewer is None:
+            from clearprop.studio.models.sources import Sources
+            from clearprop.studio.models.viewer import Viewer
+
             folder, files, offers = self._given
-            sources = importlib.import_module("clearprop.studio.models.sources")
-            viewer = importlib.import_module("clearprop.studio.models.viewer")
-            self._viewer = viewer.Viewer(sources.Sources(folder, files, offers))
+            self._viewer = Viewer(Sources(folder, files, offers))
         return self._viewer
 
 

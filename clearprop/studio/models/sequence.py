@@ -56,6 +56,7 @@ def sequence_frame(seen: ViewedPass) -> bytes:
     places = aim.places
     arrays: Arrays = {}
     remarks: list[str] = []
+    _add_scores(seen, arrays, remarks)
     header = SequenceShown(
         pass_id=seen.name,
         tokens=token_names(seen.opened.vocabulary, aim.tokens[:places]),
@@ -66,7 +67,6 @@ def sequence_frame(seen: ViewedPass) -> bytes:
         streams=_streams(seen, arrays),
         remarks=tuple(remarks),
     )
-    _add_scores(seen, arrays, remarks)
     return pack("sequence", fields_of(header), arrays)
 
 
@@ -181,7 +181,7 @@ def _recurrent(seen: ViewedPass, arrays: Arrays) -> tuple[RecurrentShown, ...]:
             seen_steps = {n: v.astype(np.float32) for n, v in gates.values.items()}
             # Steps that do not count are left out there; here each place of the text has a row.
             values = {n: _at_places(v, gates.steps, seen.aim.places) for n, v in seen_steps.items()}
-        if isinstance(loop.layer, nn.LSTM) and loop.layer.cells[loop.depth].peepholes is None:
+        if _is_plain_lstm(seen, loop):
             arrived |= lstm_errors(values, arrived)
         for name, array in values.items():
             arrays[f"{name}.{k}"] = array
@@ -201,6 +201,18 @@ def _recurrent(seen: ViewedPass, arrays: Arrays) -> tuple[RecurrentShown, ...]:
     return tuple(shown)
 
 
+def _is_plain_lstm(seen: ViewedPass, loop: _Loop) -> bool:
+    """Say whether the equations of `lstm_errors` hold: no peepholes, no mask, no truncation.
+
+    A mask and a truncation are arrays of bools that the loop reads.
+    """
+    if not isinstance(loop.layer, nn.LSTM) or loop.layer.cells[loop.depth].peepholes is not None:
+        return False
+    read = seen.glass[loop.name].input_values
+    starts_at_zero = loop.layer.starts is None
+    return starts_at_zero and not any(np.asarray(v).dtype == bool for v in read if v is not None)
+
+
 def _at_places(values: Numbers, steps: NDArray[np.intp], places: int) -> Numbers:
     made = np.zeros((places, values.shape[1]), np.float32)
     inside = steps < places
@@ -211,26 +223,22 @@ def _at_places(values: Numbers, steps: NDArray[np.intp], places: int) -> Numbers
 def lstm_errors(
     values: Mapping[str, Numbers], arrived: Mapping[str, Numbers]
 ) -> dict[str, Numbers]:
-    """Return dE/dvalue of cell and gates of an LSTM at every step, (T, H) each.
+    """Return dE/dvalue of the gates of an LSTM at every step, (T, H) each.
 
     With h = o tanh(c) and c = f c' + i g:
 
-        error of c = what later steps pass back + error of h o (1 - tanh(c)^2)
         error of o = error of h tanh(c)        error of f = error of c c'
         error of i = error of c g              error of g = error of c i
 
     Args:
         values: "cell", "input", "forget", "candidate" and "output", each (T, H).
-        arrived: error signals of "hidden" and "cell" as the loop has them between two steps, where
-            that of the cell does not include the way through h of its own step.
+        arrived: error signals of "hidden" and "cell"; that of the cell includes the way through h
+            of its own step.
     """
-    tanh = np.tanh(values["cell"])
-    hidden = arrived["hidden"]
-    cell = arrived["cell"] + hidden * values["output"] * (1 - np.square(tanh))
-    before = np.concatenate([np.zeros_like(cell[:1]), values["cell"][:-1]])
+    before = np.concatenate([np.zeros_like(values["cell"][:1]), values["cell"][:-1]])
+    hidden, cell = arrived["hidden"], arrived["cell"]
     return {
-        "cell": cell,
-        "output": hidden * tanh,
+        "output": hidden * np.tanh(values["cell"]),
         "forget": cell * before,
         "input": cell * values["candidate"],
         "candidate": cell * values["input"],

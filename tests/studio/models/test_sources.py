@@ -1,0 +1,178 @@
+"""What can be looked at, and that nothing else can."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import clearprop as cp
+from clearprop import data, nn
+from clearprop.errors import ClearpropError, ConfigurationError, ShapeError
+from clearprop.recipes import experiment
+from clearprop.studio.models.made_up import guessed_inputs
+from clearprop.studio.models.sources import Offer, Sources
+from tests.studio.models.conftest import read, viewed
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run of a recipe, a run of arrays, and a saved model."""
+    runs = tmp_path_factory.mktemp("runs")
+    values = {"data": {"name": "iris"}, "hidden_sizes": "5", "epochs": 1}
+    experiment.prepare("mlp", values).train(folder=runs / "mlp-1", progress=False)
+    x = np.random.default_rng(0).standard_normal((8, 3)).astype(np.float32)
+    cp.fit(nn.Linear(3, 2), x, x[:, :2], loss="squared_error", epochs=1, folder=runs / "own",
+           progress=False)  # fmt: skip
+    cp.save(nn.Sequential([nn.Linear(4, 3), "tanh"]).init(0), runs / "kept.safetensors")
+    (runs / "no-run").mkdir()
+    return runs
+
+
+def ids(sources: Sources) -> list[str]:
+    return [entry.id for entry in sources.listed().sources]
+
+
+def test_the_list(folder: Path) -> None:
+    found = ids(Sources(folder, offers=[Offer("mine", nn.Linear(2, 2))]))
+    assert found[0] == "object:0"
+    assert {"run:mlp-1", "run:own", "file:kept.safetensors", "recipe:lenet5"} <= set(found)
+    assert "run:no-run" not in found
+    assert "recipe:overfit" not in found  # a study has no single model
+    assert len(set(found)) == len(found)
+
+
+def test_a_run_of_a_recipe_has_its_held_out_examples(folder: Path) -> None:
+    opened = Sources(folder).open("run:mlp-1")
+    assert opened.subject.part == "test"
+    assert opened.classes == ("setosa", "versicolor", "virginica")
+    trained = cp.load(folder / "mlp-1").model
+    for path, weights in nn.parameters(trained).items():
+        np.testing.assert_array_equal(nn.parameters(opened.model)[path], weights)
+
+
+def test_a_run_of_arrays_gets_examples_that_are_made_up(folder: Path) -> None:
+    opened = Sources(folder).open("run:own")
+    assert (opened.subject.part, opened.subject.loss.name) == ("made up", "squared_error")
+    assert opened.input_shape == (3,)
+    assert any("not known here" in remark for remark in opened.remarks)
+
+
+def test_a_saved_model(folder: Path) -> None:
+    sources = Sources(folder)
+    assert sources.open("file:kept.safetensors").input_shape == (4,)
+    elsewhere = Sources(folder / "no-run", files=[folder / "kept.safetensors"])
+    assert "file:kept.safetensors" in ids(elsewhere)
+    assert elsewhere.open("file:kept.safetensors").input_shape == (4,)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "run:../runs/mlp-1",
+        "run:mlp-1/../mlp-1",
+        "run:",
+        "run:.",
+        "file:/etc/passwd",
+        "file:../kept.safetensors",
+        "recipe:overfit",
+        "object:7",
+        "mlp-1",
+        "",
+        "run:\0",
+    ],
+)
+def test_what_is_not_listed_cannot_be_opened(folder: Path, source: str) -> None:
+    with pytest.raises(ConfigurationError, match="unknown network"):
+        Sources(folder).open(source)
+
+
+def test_links_that_leave_the_folder_are_not_followed(folder: Path, tmp_path: Path) -> None:
+    inside = tmp_path / "runs"
+    inside.mkdir()
+    try:
+        os.symlink(folder / "mlp-1", inside / "away", target_is_directory=True)
+        os.symlink(folder / "kept.safetensors", inside / "away.safetensors")
+    except OSError:
+        pytest.skip("links cannot be made here")
+    found = ids(Sources(inside))
+    assert not [name for name in found if "away" in name]
+
+
+def test_a_damaged_run_is_told(folder: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "config.json").write_text("{", encoding="utf-8")
+    (broken / "model.safetensors").write_bytes(b"no model")
+    with pytest.raises(ClearpropError, match="damaged"):
+        Sources(tmp_path).open("run:broken")
+
+
+def test_objects_in_every_form() -> None:
+    iris = data.load("iris")
+    model = nn.Sequential([nn.Linear(4, 3)])
+    for given in (iris, iris.split(test=0.2), iris.split(test=0.2).test):
+        seen = viewed(Offer("iris", model, data=given))
+        opened = seen.viewer.opened(seen.source)
+        assert opened.subject.loss.name == "cross_entropy"
+        assert read(seen.viewer.begin(_first(seen))).header["target"] in opened.classes
+    x = np.zeros((3, 4), np.float32)
+    assert _loss(Offer("numbers", model, data=(x, x[:, :3]))) == "squared_error"
+    assert _loss(Offer("labels", model, data=(x, np.array([0, 1, 2])))) == "cross_entropy"
+    assert _loss(Offer("nothing", model)) == "cross_entropy"
+    run = cp.fit(model, iris, epochs=1, progress=False)
+    assert _loss(Offer("run", run, data=iris)) == "cross_entropy"
+
+
+def _first(seen: Any) -> Any:
+    from clearprop.studio.models.messages import PassRequest
+
+    return PassRequest(seen.source, example=0)
+
+
+def _loss(offer: Offer) -> str:
+    seen = viewed(offer)
+    return seen.viewer.opened(seen.source).subject.loss.name
+
+
+def test_a_recipe_before_training_has_the_initial_values_of_its_run() -> None:
+    opened = Sources(Path("no-such-folder")).open("recipe:xor")
+    config = experiment.prepare("xor").config()
+    expected = config.model.init(config.seed)
+    for path, weights in nn.parameters(opened.model).items():
+        np.testing.assert_array_equal(weights, nn.parameters(expected)[path])
+
+
+@pytest.mark.parametrize("name", ["rbm", "som", "gan", "dqn"])
+def test_networks_that_learn_without_targets(name: str) -> None:
+    sources = Sources(Path("no-such-folder"))
+    opened = sources.open(f"recipe:{name}")
+    assert opened.output == "none"
+    assert opened.takes == ("example",)
+
+
+def test_an_offered_model_is_replaced_and_withdrawn() -> None:
+    x, y = np.ones((2, 3), np.float32), np.zeros(2, np.int32)
+    first, second = (nn.Linear(3, 2).init(seed) for seed in (0, 1))
+    seen = viewed(Offer("live", first, data=(x, y)))
+    one = seen.begin(example=0).header
+    program = seen.viewer.seen(one["pass_id"]).glass.values.program
+    seen.viewer.sources.offer(Offer("live", second, data=(x, y)), seen.source)
+    other = seen.begin(example=0).header
+    assert other["objective"] != one["objective"]
+    assert seen.viewer.seen(other["pass_id"]).glass.values.program is program
+    # A pass that was made before stays that of the former weights.
+    assert seen.viewer.seen(one["pass_id"]).glass.objective == pytest.approx(one["objective"])
+    seen.viewer.sources.withdraw(seen.source)
+    with pytest.raises(ConfigurationError, match="unknown network"):
+        seen.begin(example=0)
+
+
+def test_a_shape_is_told_from_the_first_layer() -> None:
+    assert guessed_inputs(nn.Sequential([nn.Conv2d(3, 4, 3), nn.GlobalAvgPool()]))[0] == (28, 28, 3)
+    assert guessed_inputs(nn.Sequential([nn.Embedding(9, 4), nn.LSTM(4, 5)]))[:2] == ((16,), 9)
+    with pytest.raises(ShapeError, match=r"(?s)cannot be told.*cp.studio"):
+        guessed_inputs(nn.Sequential(["relu"]))
