@@ -18,7 +18,7 @@ from clearprop.autodiff import OPERATIONS
 from clearprop.glass.explain import GlassNode
 from clearprop.ops.conv.geometry import Geometry, per_axis
 from clearprop.studio.frames import pack
-from clearprop.studio.models.headers import CellKind, CellShown, Operand
+from clearprop.studio.models.headers import CellKind, CellShown, CellOperand
 from clearprop.studio.models.passes import ViewedPass, entry, fields_of
 
 Numbers = NDArray[np.float32]
@@ -277,7 +277,7 @@ class _Cell:
 
     # -- entry by entry ---------------------------------------------------------------------------
 
-    def operands(self) -> tuple[Operand, ...]:
+    def operands(self) -> tuple[CellOperand, ...]:
         """Return the inputs of an entrywise operation at the entry."""
         found = []
         for k, given in enumerate(self.node.input_values):
@@ -290,7 +290,7 @@ class _Cell:
             source = self.node.sources[k]
             passed = None if slope is None or self.error is None else slope * self.error
             found.append(
-                Operand(
+                CellOperand(
                     node=source,
                     name=f"constant {k}" if source is None else self.seen.glass[source].name,
                     index=place,

@@ -157,7 +157,7 @@ class MapsShown(Struct, frozen=True):
     layers: tuple[MapsLayer, ...]
 
 
-class Operand(Struct, frozen=True):
+class CellOperand(Struct, frozen=True):
     """An input of an operation at one entry.
 
     Attributes:
@@ -209,7 +209,7 @@ class CellShown(Struct, frozen=True):
     source: int | None = None
     weights: int | None = None
     winner: tuple[int, ...] | None = None
-    operands: tuple[Operand, ...] = ()
+    operands: tuple[CellOperand, ...] = ()
     text: str = ""
 
 

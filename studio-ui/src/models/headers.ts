@@ -101,7 +101,7 @@ export interface MapsShown {
 }
 
 /** An input of an operation at one entry. */
-export interface Operand {
+export interface CellOperand {
   /** its number; null for a constant. */
   readonly node: number | null;
   /** of it. */
@@ -141,7 +141,7 @@ export interface CellShown {
   /** of a largest one, the row and the column in the patch. */
   readonly winner: readonly number[] | null;
   /** of an entrywise operation. */
-  readonly operands: readonly Operand[];
+  readonly operands: readonly CellOperand[];
   /** of other operations: the chain rule with its numbers. */
   readonly text: string;
 }

@@ -106,9 +106,7 @@ def test_the_error_signals_of_gates_are_derivatives_by_the_gates(lstm: Seen) -> 
                 hidden = parts["output"] * ops.tanh(inner)
                 hidden = hidden + change if name == "hidden" else hidden
                 state = type(state)(hidden, inner)
-            losses.append(
-                nn.find_loss("cross_entropy")(model.output(state.hidden), y[0, t : t + 1])
-            )
+            losses.append(loss(model.output(state.hidden), y[0, t : t + 1]))
         return sum(losses) / WINDOW
 
     for step in (0, 3, WINDOW - 1):
