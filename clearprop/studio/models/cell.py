@@ -18,7 +18,7 @@ from clearprop.autodiff import OPERATIONS
 from clearprop.glass.explain import GlassNode
 from clearprop.ops.conv.geometry import Geometry, per_axis
 from clearprop.studio.frames import pack
-from clearprop.studio.models.headers import CellKind, CellShown, CellOperand
+from clearprop.studio.models.headers import CellKind, CellOperand, CellShown
 from clearprop.studio.models.passes import ViewedPass, entry, fields_of
 
 Numbers = NDArray[np.float32]
