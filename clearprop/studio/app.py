@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from starlette.applications import Starlette
@@ -42,16 +41,23 @@ class Engine(NamedTuple):
     preload: Callable[[], object]
 
 
-def _session() -> Any:
-    return importlib.import_module("clearprop.studio.playground.session")
+def _open_session(send: Send, tables: UploadedTables) -> Answering[messages.Request]:
+    from clearprop.studio.playground.session import Session
+
+    return Session(send, tables)
 
 
 def _catalog() -> msgspec.Struct:
-    made: msgspec.Struct = importlib.import_module("clearprop.studio.playground.catalog").catalog()
-    return made
+    from clearprop.studio.playground.catalog import catalog
+
+    return catalog()
 
 
-ENGINE = Engine(lambda send, tables: _session().Session(send, tables), _catalog, _session)
+def _preload() -> None:
+    from clearprop.studio.playground import catalog, session  # noqa: F401 - for their import
+
+
+ENGINE = Engine(_open_session, _catalog, _preload)
 
 
 class Studio:
