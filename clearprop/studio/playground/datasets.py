@@ -137,7 +137,7 @@ def drawn(
             fix="draw points of another class too",
         )
     count = max(2, int(targets.max()) + 1)
-    names = tuple(f"class {k}" for k in range(count)) if is_class else ()
+    names = tuple(f"class {k + 1}" for k in range(count)) if is_class else ()
     about = f"The {len(points)} points that you drew."
     return _split(places, targets, names, test, seed, about)
 

@@ -238,7 +238,7 @@ function drawn(data: DataSettings): PointSet {
     throw new DataProblem(message, "data.points", given, "draw points of another class too");
   }
   const count = areClasses ? Math.max(2, Math.max(...targets) + 1) : 0;
-  const names = Array.from({ length: count }, (_, k) => `class ${k}`);
+  const names = Array.from({ length: count }, (_, k) => `class ${k + 1}`);
   const examples = points.map(({ x1, x2, target }): Example => [x1, x2, target]);
   return split(examples, names, data, `The ${points.length} points that you drew.`);
 }

@@ -158,7 +158,7 @@ def test_what_cannot_be_made_is_told(options: dict[str, object], words: str) -> 
 
 def test_drawn_points_are_classes_where_their_targets_are() -> None:
     classes = drawn([(0, 0, 0), (1, 1, 2), (2, 2, 0), (3, 3, 1)], test=0.25)
-    assert classes.class_names == ("class 0", "class 1", "class 2")
+    assert classes.class_names == ("class 1", "class 2", "class 3")
     assert classes.training == 3
     numbers = drawn([(0, 0, 0), (1, 1, -1)], test=0.0)
     assert numbers.task == "regression"
