@@ -6,7 +6,6 @@ Shape letters: N examples, F features, G cells along a side of a heat map.
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -26,45 +25,29 @@ from clearprop.studio.playground.prepared import Prepared
 from clearprop.studio.playground.probe import ExampleNumbers, probe
 from clearprop.studio.playground.script import EditedNumber, LeftByFork, SingleExample, WorkLog
 from clearprop.studio.playground.script import script_of as written
-from clearprop.studio.playground.thinned_curves import ThinnedCurves
-from clearprop.training import EpochDone, LiveRun
+from clearprop.studio.watched_run import WatchedRun
+from clearprop.training import LiveRun
 
 
 @dataclass(eq=False)
-class ShownRun:
-    """A live run, and what the page knows of it.
+class ShownRun(WatchedRun):
+    """A live run of the playground, and what the page knows of it.
 
     Attributes:
-        number: of the run in its session.
         prepared: the settings and what they come down to.
-        live: the run.
         log: what was done by hand.
         parent: of a fork: the run that it left.
         left_at: of a fork: the step at which it left its parent.
         example: the chosen one, a row of all examples.
-        curves: the points of the learning curves.
-        last: the last epoch; None before the first.
-        is_warm: whether its steps are compiled.
-        is_warm_alone: whether a step with a single example is.
-        seconds: of training so far, those of its parent too.
+        is_warm_alone: whether a step with a single example is compiled.
     """
 
-    number: int
     prepared: Prepared
-    live: LiveRun
     log: WorkLog
     parent: int | None = None
     left_at: int | None = None
     example: int = 0
-    is_warm: bool = False
-    is_warm_alone: bool = False
-    last: EpochDone | None = None
-    seconds: float = 0.0
-    curves: ThinnedCurves = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.curves = ThinnedCurves(self.number)
-        self._clock: dict[int, float] = {self.live.step: self.seconds}
+    is_warm_alone: bool = field(default=False, kw_only=True)
 
     @classmethod
     def begun(cls, number: int, prepared: Prepared) -> ShownRun:
@@ -78,7 +61,7 @@ class ShownRun:
             drawn = pool.submit(_compile_pictures, prepared, maps)
             live = LiveRun(prepared.config)
             drawn.result()
-        return cls(number, prepared, live, WorkLog(prepared))
+        return cls(number, live, prepared, WorkLog(prepared))
 
     def fork(self, number: int, prepared: Prepared) -> ShownRun:
         """Return a run that leaves this one here, with other settings.
@@ -92,45 +75,19 @@ class ShownRun:
         live = self.live.fork(step, **changed)
         log = self.log.left(step, LeftByFork(prepared, tuple(changed)))
         return ShownRun(
-            number, prepared, live, log, self.number, step, self.example, seconds=self.seconds
+            number, live, prepared, log, self.number, step, self.example, seconds=self.seconds
         )
 
     # --- what is done to it ----------------------------------------------------------------------
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Steps of an epoch."""
-        return self.live.setup.steps_per_epoch
-
-    def advance(self, steps: int) -> float:
-        """Take so many steps, fewer where the run ends; return the seconds that they took."""
-        began = time.perf_counter()
-        for event in self.live.advance(steps):
-            if isinstance(event, EpochDone):
-                self.curves.add(event)
-                self.last = event
-        self.is_warm = True
-        took = time.perf_counter() - began
-        self.seconds += took
-        self.keep()
-        return took
-
-    def keep(self) -> None:
-        """Keep the state, to go back to it."""
-        self.live.keep()
-        kept = set(self.live.steps)
-        self._clock = {step: s for step, s in self._clock.items() if step in kept}
-        self._clock[self.live.step] = self.seconds
-
     def back(self, step: int) -> None:
         """Return to the kept state nearest to a step."""
-        nearest = min(self.live.steps, key=lambda kept: (abs(kept - step), kept))
-        self.live.back(nearest)
-        self.log.forget_after(nearest)
-        self.curves.forget_after(nearest)
-        self.seconds = self._clock.get(nearest, self.seconds)
-        epochs = self.live.epochs
-        self.last = epochs[-1] if epochs else None
+        super().back(step)
+        self.log.forget_after(self.live.step)
+
+    @property
+    def _more(self) -> str:
+        return "; a fork can train more of them"
 
     def choose(self, example: int) -> None:
         """Choose the example whose numbers are shown.
