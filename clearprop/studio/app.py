@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 from clearprop.studio.answers import RAISED, error_answer, json_answer
 from clearprop.studio.connection import Answering, Connections, Send
 from clearprop.studio.guard import Guard
+from clearprop.studio.importing import IMPORTS
 from clearprop.studio.pages import Pages
 from clearprop.studio.playground import messages
 from clearprop.studio.problems import show_bug
@@ -42,19 +43,22 @@ class Engine(NamedTuple):
 
 
 def _open_session(send: Send, tables: UploadedTables) -> Answering[messages.Request]:
-    from clearprop.studio.playground.session import Session
+    with IMPORTS:
+        from clearprop.studio.playground.session import Session
 
     return Session(send, tables)
 
 
 def _catalog() -> msgspec.Struct:
-    from clearprop.studio.playground.catalog import catalog
+    with IMPORTS:
+        from clearprop.studio.playground.catalog import catalog
 
     return catalog()
 
 
 def _preload() -> None:
-    from clearprop.studio.playground import catalog, session  # noqa: F401 - for their import
+    with IMPORTS:
+        from clearprop.studio.playground import catalog, session  # noqa: F401 - for their import
 
 
 ENGINE = Engine(_open_session, _catalog, _preload)

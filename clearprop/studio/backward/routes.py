@@ -28,6 +28,7 @@ from starlette.routing import Route
 
 from clearprop.studio.answers import WRONG, json_answer
 from clearprop.studio.backward.messages import USUAL_DIGITS, MarkWish, PassSource, TraceWish
+from clearprop.studio.importing import IMPORTS
 from clearprop.studio.problems import RequestError
 
 Kind = TypeVar("Kind")
@@ -126,7 +127,8 @@ class _BackwardApi:
 
 
 def _module(name: str) -> Any:
-    return importlib.import_module(f"clearprop.studio.backward.{name}")
+    with IMPORTS:
+        return importlib.import_module(f"clearprop.studio.backward.{name}")
 
 
 def _asked(request: Request) -> tuple[PassSource, int]:

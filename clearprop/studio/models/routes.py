@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from clearprop.studio.answers import json_answer
+from clearprop.studio.importing import IMPORTS
 from clearprop.studio.models.headers import What
 from clearprop.studio.models.messages import LARGEST_PICTURE, PassRequest
 from clearprop.studio.models.worker import Worker
@@ -194,8 +195,9 @@ class Desk:
     def _ready(self) -> Any:
         """Return the viewer; the first time JAX is imported for it."""
         if self._viewer is None:
-            from clearprop.studio.models.sources import Sources
-            from clearprop.studio.models.viewer import Viewer
+            with IMPORTS:
+                from clearprop.studio.models.sources import Sources
+                from clearprop.studio.models.viewer import Viewer
 
             folder, files, offers = self._given
             self._viewer = Viewer(Sources(folder, files, offers))

@@ -33,6 +33,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from clearprop.studio.answers import json_answer
+from clearprop.studio.importing import IMPORTS
 from clearprop.studio.problems import RequestError, problem_of
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ class RunEndpoints:
         """What answers; its import brings JAX, so it is made when it is first needed."""
         with self._lock:
             if self._made is None:
-                from clearprop.studio.runs.service import RunService
+                with IMPORTS:
+                    from clearprop.studio.runs.service import RunService
 
                 self._made = RunService(self._folder)
             return self._made
