@@ -97,6 +97,7 @@ def finish(experiment: Experiment, done: Run, folder: Path, *, report: bool) -> 
     say("\n".join([*shown(experiment, numbers), *extras.remarks]))
     if report:
         say(f"report  {glass.write_report(done, experiment.splits, **extras._asdict())}")
+    say(f"studio  clearprop studio {shlex.quote(str(folder))}")
     return 0
 
 

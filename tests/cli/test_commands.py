@@ -32,6 +32,7 @@ def test_train_says_what_it_takes_and_what_came_of_it(clearprop: Command) -> Non
     assert words.keys() >= {"objective", "training error", "development error", "test error"}
     assert float(words["test accuracy"].split()[0]) > 60
     assert Path(words["report"]) == Path("runs") / "mlp-1" / "report.html"
+    assert words["studio"] == f"clearprop studio {Path('runs') / 'mlp-1'}"
     page = Path(words["report"]).read_text()
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "epoch 30/30" in answer.err
@@ -155,8 +156,9 @@ def test_resuming_a_run_that_has_ended_changes_nothing(clearprop: Command, iris_
     before = Path("run/model.safetensors").read_bytes()
     again = clearprop("resume", "run", "--no-report")
     assert again.code == 0
-    lines = [line for line in again.out.splitlines() if not line.startswith("run ")]
-    assert lines == [line for line in iris_run.splitlines() if not line.startswith("run ")]
+    own = ("run ", "studio ")  # lines that name the folder
+    lines = [line for line in again.out.splitlines() if not line.startswith(own)]
+    assert lines == [line for line in iris_run.splitlines() if not line.startswith(own)]
     assert Path("run/model.safetensors").read_bytes() == before
 
 
