@@ -72,5 +72,9 @@ export function withFittingLoss(settings: Settings, task: Task | null, catalog: 
 function outputOf(settings: Settings, catalog: Catalog | null): string {
   const task = taskOf(settings.data, catalog);
   const loss = catalog?.losses.find((one) => one.name === settings.loss);
-  return (task && loss?.outputs[task]) ?? settings.loss;
+  const activation = task && loss?.outputs[task];
+  if (!activation) return settings.loss;
+  // A loss of several classes has an output for each, also where there are two.
+  const units = Object.hasOwn(loss.outputs, "several classes") ? "one for each class" : "one";
+  return `${activation}, ${units}`;
 }
