@@ -19,6 +19,8 @@ const MOST_KEPT_BYTES = 2 ** 26;
 /** Where a run is. The sums are those of the epoch under way. */
 interface Position {
   step: number;
+  /** How often the optimizer has updated the weights, by hand too. */
+  updates: number;
   epoch: number;
   stepInEpoch: number;
   objective: number;
@@ -44,7 +46,7 @@ export class Run {
   onEpoch: (done: EpochDone) => void = () => {};
   /** The last epoch. */
   last: EpochDone | null = null;
-  position: Position = { step: 0, epoch: 0, stepInEpoch: 0, objective: 0, error: 0 };
+  position: Position = { step: 0, updates: 0, epoch: 0, stepInEpoch: 0, objective: 0, error: 0 };
   /** Seconds of training. */
   seconds = 0;
   ended: Ended | null = null;
@@ -91,10 +93,10 @@ export class Run {
   /** Begin where another run is; another optimizer begins anew, other batches begin the epoch anew. */
   #leave(parent: Run): void {
     this.network.parameters.set(parent.network.parameters);
+    this.position = { ...parent.position };
     if (optimizerKind(parent.settings) === optimizerKind(this.settings)) {
       this.#descent.slots.forEach((slot, i) => slot.set(parent.#descent.slots[i]!));
-    }
-    this.position = { ...parent.position };
+    } else this.position.updates = 0;
     this.seconds = parent.seconds;
     const { batch_size, seed, loss } = this.settings;
     const own = parent.settings;
@@ -105,7 +107,7 @@ export class Run {
   }
 
   get learningRate(): number {
-    return this.#rate(this.position.step);
+    return this.#rate(this.position.updates);
   }
 
   /** Take a step of the epoch, and end the epoch with its last one. Nothing happens after the end. */
@@ -114,16 +116,32 @@ export class Run {
     const from = this.position.stepInEpoch * this.batch;
     const size = Math.min(this.batch, this.points.training - from);
     const rows = this.#rows().subarray(from, from + size);
-    if (!this.#update(rows)) return;
+    const about = this.#update(rows);
+    if (about) {
+      this.ended = { reason: "non-finite", about };
+      return;
+    }
+    this.position.step += 1;
     this.position.stepInEpoch += 1;
     if (this.position.stepInEpoch === this.stepsPerEpoch) this.#endEpoch();
   }
 
-  /** Take a step in which one example is the whole batch; it belongs to no epoch. */
-  stepExample(example: number): void {
-    if (this.ended) return;
+  /**
+   * Take a step in which one example is the whole batch, beside those of the epochs. Returns why it
+   * was not taken; null where it was.
+   */
+  stepExample(example: number): string | null {
     const { objective, error } = this.position;
-    if (this.#update(Int32Array.of(example))) Object.assign(this.position, { objective, error });
+    const about = this.#update(Int32Array.of(example));
+    Object.assign(this.position, { objective, error });
+    if (!about) this.#changed();
+    return about;
+  }
+
+  /** Keep the state; a run that had ended may go on from it. */
+  #changed(): void {
+    this.keep();
+    if (this.ended?.reason === "non-finite") this.ended = null;
   }
 
   #rows(): Int32Array {
@@ -135,8 +153,8 @@ export class Run {
     return this.#order.rows;
   }
 
-  /** Update the weights by some examples; false where a number was not finite, and nothing changed. */
-  #update(rows: Int32Array): boolean {
+  /** Update the weights by some examples; where a number is not finite it says so, and nothing changes. */
+  #update(rows: Int32Array): string | null {
     const { network, settings, position } = this;
     const [B, F] = [rows.length, network.features];
     for (let b = 0; b < B; b++) {
@@ -151,17 +169,16 @@ export class Run {
     const rate = this.learningRate;
     this.#vectors.forEach((vector, i) => this.#before[i]!.set(vector));
     penalize(network.parameters, network.gradients, network.isWeight, settings.l1, settings.l2);
-    this.#descent.update(network.parameters, network.gradients, rate, position.step);
+    this.#descent.update(network.parameters, network.gradients, rate, position.updates);
     if (!isFloat(objective) || !network.parameters.every(isFloat)) {
       const about = this.#cause(objective);
       this.#vectors.forEach((vector, i) => vector.set(this.#before[i]!));
-      this.ended = { reason: "non-finite", about };
-      return false;
+      return about;
     }
-    position.step += 1;
+    position.updates += 1;
     position.objective += objective;
     position.error += error;
-    return true;
+    return null;
   }
 
   /** Say in one sentence what broke in the step that was just tried. */
@@ -266,8 +283,7 @@ export class Run {
   /** Change a parameter by hand. */
   edit(vector: Float64Array, index: number, value: number): void {
     vector[index] = value;
-    if (this.ended?.reason === "non-finite") this.ended = null;
-    this.keep();
+    this.#changed();
   }
 }
 

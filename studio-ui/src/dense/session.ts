@@ -249,7 +249,9 @@ export class DenseSession {
         fix: "choose an example of the training part",
       });
     }
-    run.stepExample(this.#example);
+    if (run.stepExample(this.#example) === null) return;
+    const message = "a number is not finite after this step, so it was not taken";
+    throw new Refusal(message, { where: "step", fix: "a lower learning rate" });
   }
 
   #back(run: Run, step: number): void {
