@@ -1,9 +1,10 @@
 """Record the run that the studio's page shows while its engine starts.
 
 ``python -m tools.studio_recording`` trains the playground's default network with the real engine
-and writes ``studio-ui/src/playground/recorded.bin``: some of its frames, one after the other, each
-with its length in front, compressed by gzip. To be short, the maps are coarser than those of a live
-run, and from the second frame on they are differences from the frame before.
+and writes ``studio-ui/src/playground/recorded.bin``: the message "configured", then some of its
+frames, one after the other, each with its length in front, compressed by gzip. To be short, the
+maps are coarser than those of a live run, and from the second frame on they are differences from
+the frame before.
 """
 
 from __future__ import annotations
@@ -14,19 +15,19 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
-from clearprop.studio.playground.session import Session
 from numpy.typing import NDArray
 
 from clearprop.studio.frames import pack, unpack
 from clearprop.studio.playground.messages import (
-    Answer,
     Configure,
     Configured,
     Problem,
     Settings,
     StepOnce,
 )
+from clearprop.studio.playground.session import Session
 
 TARGET = Path(__file__).parents[1] / "studio-ui" / "src" / "playground" / "recorded.bin"
 EPOCHS = (*range(0, 30, 2), *range(30, 120, 3))
@@ -45,9 +46,10 @@ class Recorder:
 
     def __init__(self) -> None:
         self.frames: list[bytes] = []
+        self.configured = b""
         self._came = threading.Condition()
 
-    def take(self, message: Answer | bytes) -> None:
+    def take(self, message: msgspec.Struct | bytes) -> None:
         """Take a message; called in the thread of the session."""
         if isinstance(message, Problem):
             sys.exit(f"the engine says: {message}")
@@ -56,7 +58,7 @@ class Recorder:
                 self.frames.append(message)
                 self._came.notify_all()
         elif isinstance(message, Configured):
-            print(f"{len(message.network.layers)} layers, {message.steps_per_epoch} steps an epoch")
+            self.configured = msgspec.json.encode(message)
 
     def frame_of(self, epoch: int) -> tuple[dict[str, Any], Arrays]:
         """Wait for the frame after an epoch, and return its header and arrays."""
@@ -82,9 +84,9 @@ def coarse(name: str, array: NDArray[Any], layers: int) -> NDArray[Any]:
     return array
 
 
-def recorded(frames: list[tuple[dict[str, Any], Arrays]]) -> bytes:
+def recorded(configured: bytes, frames: list[tuple[dict[str, Any], Arrays]]) -> bytes:
     """Return the content of the file."""
-    parts: list[bytes] = []
+    parts = [len(configured).to_bytes(4, "little"), configured]
     before: Arrays = {}
     for header, arrays in frames:
         layers = sum(name.startswith("weight.") for name in arrays)
@@ -114,7 +116,7 @@ def main() -> None:
                 frames.append(found)
     finally:
         session.close()
-    content = recorded(frames)
+    content = recorded(recorder.configured, frames)
     TARGET.write_bytes(content)
     print(f"{TARGET.name}: {len(frames)} frames, {len(content):,} bytes")
 

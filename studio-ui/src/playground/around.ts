@@ -2,8 +2,8 @@
 
 import type { Catalog } from "../engine/choices";
 import type { Engine } from "../engine/engine";
-import type { Picture } from "../engine/picture";
 import type { Part } from "./hidden";
+import type { Recording } from "./recorded";
 
 export interface PlaygroundEngine extends Engine {
   /** Try again now, where it was lost. */
@@ -15,7 +15,7 @@ export interface Around {
   /** The entries of the menus; null where they are not known yet. */
   readonly catalog: () => Promise<Catalog | null>;
   /** What is shown until the engine has answered. */
-  readonly recording: () => Promise<readonly Picture[]>;
+  readonly recording: () => Promise<Recording | null>;
   /** Parts of the page that nothing here can fill. */
   readonly missing: readonly Part[];
 }

@@ -1,36 +1,54 @@
 // The bundled recording: what the page shows until the engine answers. `tools/studio_recording.py`
-// writes it: frames one after the other, each with its length in front, the maps as differences
-// from the frame before, all compressed by gzip.
+// writes it: the message "configured", then frames, each with its length in front, the maps as
+// differences from the frame before, all compressed by gzip.
 
 import { decode } from "../engine/frame";
+import type { Configured } from "../engine/messages";
 import { picture, type Picture } from "../engine/picture";
 import address from "./recorded.bin?url";
 
-/** The pictures of the recording, in their order; none where it cannot be read. */
-export async function recording(): Promise<Picture[]> {
+export interface Recording {
+  readonly configured: Configured;
+  /** In their order. */
+  readonly pictures: readonly Picture[];
+}
+
+/** The recording; null where it cannot be read. */
+export async function recording(): Promise<Recording | null> {
   try {
     const response = await fetch(address);
-    if (!response.ok || !response.body) return [];
+    if (!response.ok || !response.body) return null;
     const stream = response.body.pipeThrough(new DecompressionStream("gzip"));
-    return frames(await new Response(stream).arrayBuffer());
+    return readRecording(await new Response(stream).arrayBuffer());
   } catch {
-    return [];
+    return null;
   }
 }
 
-/** Cut the frames apart, and add up the differences of their maps. */
-export function frames(bytes: ArrayBuffer): Picture[] {
-  const found: Picture[] = [];
+/** Cut the parts apart, and add up the differences of the maps. */
+export function readRecording(bytes: ArrayBuffer): Recording {
+  const [text, ...frames] = parts(bytes);
+  const configured = JSON.parse(new TextDecoder().decode(text)) as Configured;
+  const pictures: Picture[] = [];
+  for (const frame of frames) {
+    const next = picture(decode(frame));
+    const before = pictures.at(-1);
+    next.layers.forEach((layer, k) => {
+      before?.layers[k]?.heat.forEach((code, i) => {
+        layer.heat[i] = ((layer.heat[i] ?? 0) + code) & 255;
+      });
+    });
+    pictures.push(next);
+  }
+  return { configured, pictures };
+}
+
+function parts(bytes: ArrayBuffer): ArrayBuffer[] {
   const view = new DataView(bytes);
+  const found: ArrayBuffer[] = [];
   for (let at = 0; at < bytes.byteLength; ) {
     const length = view.getUint32(at, true);
-    const next = picture(decode(bytes.slice(at + 4, at + 4 + length)));
-    const before = found.at(-1);
-    next.layers.forEach((layer, k) => {
-      const last = before?.layers[k]?.heat;
-      if (last) for (let i = 0; i < last.length; i++) layer.heat[i] = ((layer.heat[i] ?? 0) + (last[i] ?? 0)) & 255;
-    });
-    found.push(next);
+    found.push(bytes.slice(at + 4, at + 4 + length));
     at += 4 + length;
   }
   return found;

@@ -54,8 +54,8 @@ export class Studio {
   features: FeaturePicture | null = null;
   points: Float32Array = new Float32Array(0);
   targets: Float32Array = new Float32Array(0);
-  /** Whether the pictures are of the bundled recording. */
-  isRecorded = $state(false);
+  /** What the pictures are of while they are those of the bundled recording. */
+  #recorded = $state.raw<Configured | null>(null);
 
   #engine: Engine | null = null;
   #newest: Picture | null = null;
@@ -142,7 +142,7 @@ export class Studio {
     const before = this.configured;
     const isFork = answer.parent !== null;
     this.configured = answer;
-    this.isRecorded = false;
+    this.#recorded = null;
     this.problem = null;
     this.findings = null;
     this.explained = null;
@@ -170,8 +170,28 @@ export class Studio {
     if (found.points) this.points = found.points;
     if (found.targets) this.targets = found.targets;
     this.#newest = found;
-    if (!this.isRecorded) this.past.add(found);
+    if (!this.#recorded) this.past.add(found);
     this.#schedule();
+  }
+
+  /** Show a picture of the recording; false where the engine or the user has gone on. */
+  showRecorded(configured: Configured, found: Picture): boolean {
+    if (this.configured || !same(this.settings, configured.settings)) {
+      this.#recorded = null;
+      return false;
+    }
+    this.#recorded = configured;
+    this.show(found);
+    return true;
+  }
+
+  get isRecorded(): boolean {
+    return this.#recorded !== null;
+  }
+
+  /** What the pictures are of. */
+  get described(): Configured | null {
+    return this.configured ?? this.#recorded;
   }
 
   #schedule(): void {
@@ -320,7 +340,7 @@ export class Studio {
 
   /** The network as it is wanted: until the engine has it, its shape alone is known. */
   get network(): Network {
-    const known = this.configured;
+    const known = this.described;
     const { features, layers } = this.settings;
     const isKnown =
       known !== null &&
