@@ -105,7 +105,7 @@ def _results(readers: Sequence[RunReader], runs: Sequence[RunSummary]) -> list[R
         ("its epoch", [one.best_epoch for one in runs], None),
         ("epochs", [one.epoch for one in runs], None),
         ("steps", [one.step for one in runs], None),
-        ("training time in seconds", [one.seconds or None for one in runs], True),
+        ("training time in seconds", [one.seconds or None for one in runs], None),
         ("parameters", [one.parameters or None for one in runs], None),
     ]
     metrics = dict.fromkeys(name for one in readers for name in one.history.metrics)

@@ -61,7 +61,11 @@ def detail_of(
     facts, trouble = facts_of(reader), reader.non_finite
     best = summary.best_epoch
     best_steps = reader.history.step[reader.history.epoch == best].tolist()
-    same = [one for one in others if one.name != summary.name and one.model == summary.model]
+    same = [
+        one
+        for one in others
+        if one.name != summary.name and one.model == summary.model and one.last_step > 0
+    ]
     same.sort(key=lambda one: (one.recipe != summary.recipe, -(one.started or 0.0)))
     forks = [one.name for one in others if one.parent == summary.name]
     related = dict.fromkeys([*([summary.parent] if summary.parent else []), *forks])
@@ -73,7 +77,8 @@ def detail_of(
         machine=_machine(reader.config),
         damage=list(reader.damage),
         report=_has_report(reader.place),
-        films=[] if reader.is_study else films_of(states, facts),
+        readable=reader.problem is None,
+        films=[] if reader.is_study or reader.problem else films_of(states, facts),
         best_step=best_steps[-1] if best_steps else None,
         stopped_step=trouble.step if trouble is not None else None,
         forks=forks,

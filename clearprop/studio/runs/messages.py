@@ -144,6 +144,7 @@ class RunDetail(Struct, frozen=True):
         machine: where it was made, in words.
         damage: what is damaged, in sentences.
         report: whether it has a report.
+        readable: whether its configuration and its events can be read.
         films: what it can show over its steps.
         best_step: training steps up to the end of the best epoch; null without one.
         stopped_step: the step in which a number was not finite; null where all were.
@@ -157,6 +158,7 @@ class RunDetail(Struct, frozen=True):
     machine: str
     damage: list[str]
     report: bool
+    readable: bool
     films: list[FilmEntry]
     best_step: int | None
     stopped_step: int | None

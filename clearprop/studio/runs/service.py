@@ -65,8 +65,10 @@ class RunService:
         self._diagnoses: dict[tuple[str, int, int, bool], Future[RunDiagnosis]] = {}
         self._waiting = threading.Semaphore(MOST_WAITING)
         self._guard = threading.Lock()
-        # One thread: a model with its data takes memory, and a compiled call takes all cores.
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="studio runs")
+        # One thread for each: a compiled call takes all cores, and a picture is not to wait for a
+        # diagnosis.
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="studio films")
+        self._doctor = ThreadPoolExecutor(1, thread_name_prefix="studio diagnosis")
 
     def changes(self, since: int = 0) -> RunList:
         """Return the runs that have changed after a version of the list."""
@@ -96,6 +98,9 @@ class RunService:
         """Return several runs side by side."""
         with self.library.lock:
             readers = [self.library.reader(name) for name in dict.fromkeys(names)]
+            for reader in readers:
+                if reader.problem is not None:
+                    raise reader.problem
             summaries = [self.library.summary(reader.place.name) for reader in readers]
             return comparison_of(readers, summaries)
 
@@ -123,6 +128,8 @@ class RunService:
             reader = self.library.reader(name)
             key = (name, id(reader), reader.version, with_data)
             trained, facts = trained_in(reader), facts_of(reader)
+        if reader.problem is not None:
+            raise reader.problem
         with self._guard:
             known = self._diagnoses.get(key)
             if known is None:
@@ -138,7 +145,7 @@ class RunService:
                         data = experiment.splits if experiment is not None else None
                     return diagnose_folder(facts.place, trained, data, version, remark)
 
-                known = self._diagnoses[key] = self._worker.submit(work)
+                known = self._diagnoses[key] = self._doctor.submit(work)
         with contextlib.suppress(TimeoutError):
             return known.result(PATIENCE)
         return RunDiagnosis(name, reader.version, False, "", [], "", with_data, "")
@@ -213,20 +220,22 @@ class RunService:
             self._waiting.release()
 
     def _model_of(self, facts: RunFacts) -> RunModels:
-        """Return the models of a run; only the worker's thread calls this."""
+        """Return the models of a run."""
         key = (facts.place.root, facts.place.name, _identity(facts))
-        if key not in self._models:
-            self._models[key] = RunModels(facts, self._states)
-            while len(self._models) > MOST_MODELS:
-                self._models.popitem(last=False)
-        self._models.move_to_end(key)
-        known = self._models[key]
-        known.facts = facts  # a run that has ended meanwhile has a model
-        return known
+        with self._guard:
+            if key not in self._models:
+                self._models[key] = RunModels(facts, self._states)
+                while len(self._models) > MOST_MODELS:
+                    self._models.popitem(last=False)
+            self._models.move_to_end(key)
+            known = self._models[key]
+            known.facts = facts  # a run that has ended meanwhile has a model
+            return known
 
     def close(self) -> None:
-        """End the thread after the work that it is doing."""
-        self._worker.shutdown(wait=False, cancel_futures=True)
+        """End the threads after the work that they are doing."""
+        for pool in (self._worker, self._doctor):
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _identity(facts: RunFacts) -> str:

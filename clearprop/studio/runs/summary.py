@@ -140,5 +140,7 @@ def _section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _sentence(text: str, more: str | None = None) -> str:
-    whole = text[:1].upper() + text[1:].rstrip(".")
-    return f"{whole}. {more[:1].upper()}{more[1:]}" if more else f"{whole}."
+    """Return a sentence or two; the name of a file at the beginning stays as it is."""
+    begins_with_file = "." in text.partition(":")[0].strip(".")
+    whole = (text if begins_with_file else text[:1].upper() + text[1:]).rstrip(".")
+    return f"{whole}. {_sentence(more)}" if more else f"{whole}."

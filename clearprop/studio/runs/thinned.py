@@ -49,7 +49,7 @@ def thinned_together(
 ) -> NDArray[np.intp]:
     """Return places that are kept of several curves over the same points.
 
-    Each curve gets its share of the points.
+    Each curve gets its share of the points; where curves share them, others fill up the rest.
 
     >>> len(thinned_together([np.sin(np.arange(9_000.0)), np.zeros(9_000)], 300)) <= 300
     True
@@ -57,5 +57,7 @@ def thinned_together(
     if not columns or len(columns[0]) <= most:
         return np.arange(len(columns[0]) if columns else 0)
     share = max(8, most // len(columns))
-    kept = np.concatenate([thinned(column, share) for column in columns])
-    return np.unique(kept)
+    kept = np.unique(np.concatenate([thinned(column, share) for column in columns]))
+    room = max(0, most - len(kept))
+    others = np.linspace(0, len(columns[0]) - 1, room).astype(np.intp)
+    return np.unique(np.concatenate([kept, others]))

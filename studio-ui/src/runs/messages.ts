@@ -116,6 +116,8 @@ export interface RunDetail {
   readonly damage: readonly string[];
   /** whether it has a report. */
   readonly report: boolean;
+  /** whether its configuration and its events can be read. */
+  readonly readable: boolean;
   /** what it can show over its steps. */
   readonly films: readonly FilmEntry[];
   /** training steps up to the end of the best epoch; null without one. */

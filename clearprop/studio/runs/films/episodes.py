@@ -36,10 +36,12 @@ def episode_frame(run: RunModels, step: int) -> bytes:
     All episodes of a film begin in the same state. Header: ``run``, ``step``, ``environment``,
     ``actions``, ``observations`` (their names), ``total`` (the return), ``solved`` (the return
     from which on it counts as solved, or null), ``plane``: null, or ``variables`` (the places of
-    two of them in a state), ``names``, ``low`` and ``high``. Arrays: ``variables`` float32 (T, S) of environments that are equations;
-    ``observed`` float32 (T, O); ``value`` float32 (T, A), the expected return of each action;
-    ``action`` int32 (T,); ``reward`` float32 (T,); ``plane`` float32 (P, P, A), the first axis is
-    the second name; ``pictures`` uint8 (K, H, W, 3) and ``shown`` int32 (K,), their times.
+    two of them in a state), ``names``, ``low`` and ``high``.
+
+    Arrays: ``variables`` float32 (T, S) of environments that are equations; ``observed`` float32
+    (T, O); ``value`` float32 (T, A), the expected return of each action; ``action`` int32 (T,);
+    ``reward`` float32 (T,); ``plane`` float32 (P, P, A), the first axis is the second name;
+    ``pictures`` uint8 (K, H, W, 3) and ``shown`` int32 (K,), their times.
     """
     name = str((run.facts.config.get("data") or {}).get("name"))
     environment = find_environment(name)

@@ -46,6 +46,15 @@ class KeptStates:
         found = {step for folder in folders for step in folder.steps}
         return sorted(found | ({last} if last is not None else set()))
 
+    def snapshot(self, place: RunPlace, step: int) -> Arrays:
+        """Return everything that was kept in the snapshot of a step, by path.
+
+        Raises:
+            CheckpointError: there is none, or its file is damaged.
+        """
+        place.inside(_file(SNAPSHOTS, step))
+        return StateFolder(place.inside(SNAPSHOTS)).load(step).arrays
+
     def parameters(self, place: RunPlace, step: int, last: int | None) -> Arrays:
         """Return the model's arrays by path, as training had left them after a step.
 
@@ -60,7 +69,7 @@ class KeptStates:
         for name in (SNAPSHOTS, CHECKPOINTS):
             folder = StateFolder(place.inside(name))
             if step in folder.steps:
-                file = f"{name}/step-{step:012d}.safetensors"
+                file = _file(name, step)
                 place.inside(file)
                 return self._cached(place, file, lambda found=folder: _trained(found, step))
         if step == last:
@@ -84,6 +93,10 @@ class KeptStates:
 
     def _size(self) -> int:
         return sum(x.nbytes for arrays in self._known.values() for x in arrays.values())
+
+
+def _file(folder: str, step: int) -> str:
+    return f"{folder}/step-{step:012d}.safetensors"
 
 
 def _trained(folder: StateFolder, step: int) -> Arrays:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +18,10 @@ from clearprop import (
 from clearprop.errors import CheckpointError, ClearpropError
 from clearprop.files import content_errors
 from clearprop.recipes.experiment import Experiment, is_of_recipe, of_run
+from clearprop.studio.runs.films.evaluated import averages, evaluated_arrays
 from clearprop.studio.runs.films.kept import KeptStates
 from clearprop.studio.runs.place import RunPlace
-from clearprop.training import load_model, open_run
-from clearprop.training.run import Machine
+from clearprop.training import load_model
 from clearprop.training.run_config import CONFIG
 from clearprop.training.run_folder import FROZEN, MODEL
 from clearprop.training.storage.checkpoint import load_arrays
@@ -48,34 +48,34 @@ class RunFacts:
 
 
 class RunModels:
-    """The models of one run by step.
-
-    With the data of the run the states are evaluated as training does it: where the optimizer
-    averages, the model is the average. Without, the model has the weights that were trained.
+    """The models of one run by step, and its data, which is loaded when it is first needed.
 
     Args:
         facts: of the run.
         states: of all runs.
-
-    Attributes:
-        experiment: recipe and data; None where no recipe made the run, or its data is not at hand.
-        remark: why there is no data; "" where there is.
     """
 
     def __init__(self, facts: RunFacts, states: KeptStates) -> None:
         self.facts = facts
         self._states = states
-        self.experiment: Experiment | None = None
-        self.remark = ""
-        self._machine: Machine | None = None
-        if not is_of_recipe(facts.config):
-            self.remark = "The run was made in Python, so its data is not known here."
-            return
-        try:
-            self.experiment = of_run(facts.config, facts.place.name)
-            self._machine = open_run(facts.place.path, self.experiment.config())
-        except ClearpropError as error:
-            self.remark = f"The data of the run cannot be used: {error.problem}."
+        self._loading = threading.Lock()
+        self._loaded: tuple[Experiment | None, str] | None = None
+
+    @property
+    def experiment(self) -> Experiment | None:
+        """Recipe and data; None where no recipe made the run, or its data is not at hand."""
+        return self._load()[0]
+
+    @property
+    def remark(self) -> str:
+        """Why there is no data; "" where there is."""
+        return self._load()[1]
+
+    def _load(self) -> tuple[Experiment | None, str]:
+        with self._loading:
+            if self._loaded is None:
+                self._loaded = _experiment_of(self.facts)
+            return self._loaded
 
     @property
     def seed(self) -> int:
@@ -83,23 +83,17 @@ class RunModels:
         return int((self.facts.config.get("settings") or {}).get("seed") or 0)
 
     def at(self, step: int) -> nn.Module:
-        """Return the model after a step.
+        """Return the model after a step, as training evaluates it.
 
         Raises:
             CheckpointError: the state was not kept, or its file is damaged.
         """
-        place = self.facts.place
-        if step in self._states.snapshots(place):
-            if self._machine is not None:
-                return self._machine.at(step)
-            return self._of_arrays(step)
-        if step != self.facts.last:
-            raise CheckpointError("the state at this step was not kept", given=f"step {step}")
-        return load_model(place.inside(MODEL))
-
-    def _of_arrays(self, step: int) -> nn.Module:
-        place = self.facts.place
-        structure = (self.facts.config.get("model") or {}).get("structure")
+        place, config = self.facts.place, self.facts.config
+        if step not in self._states.snapshots(place):
+            if step != self.facts.last:
+                raise CheckpointError("the state at this step was not kept", given=f"step {step}")
+            return load_model(place.inside(MODEL))
+        structure = (config.get("model") or {}).get("structure")
         if not isinstance(structure, Mapping):
             raise CheckpointError(
                 "the run does not describe the architecture of its model", where=place.name
@@ -108,7 +102,8 @@ class RunModels:
         with content_errors(place.path / CONFIG, CheckpointError, problem):
             model = nn.from_structure(structure)
             assert model is not None
-        arrays = dict(self._states.parameters(place, step, self.facts.last))
+        state = self._states.snapshot(place, step)
+        arrays = evaluated_arrays(config, state, algorithm_name(config))
         frozen = place.inside(FROZEN)
         if frozen.is_file():
             arrays |= load_arrays(frozen)[0]
@@ -119,13 +114,14 @@ class RunModels:
         return tree.replace(model, {path: jnp.asarray(arrays[path]) for path in expected})
 
 
-def averages(config: Mapping[str, Any]) -> bool:
-    """Return whether the optimizer of a run keeps a running average of the weights.
-
-    >>> averages({"optimizer": {"name": "chain", "parts": [{"name": "average_parameters"}]}})
-    True
-    """
-    return '"average_parameters"' in json.dumps(config.get("optimizer"), default=str)
+def _experiment_of(facts: RunFacts) -> tuple[Experiment | None, str]:
+    """Return recipe and data of a run, or why they are not at hand."""
+    if not is_of_recipe(facts.config):
+        return None, "The run was made in Python, so its data is not known here."
+    try:
+        return of_run(facts.config, facts.place.name), ""
+    except ClearpropError as error:
+        return None, f"The data of the run cannot be used: {error.problem}."
 
 
 def algorithm_name(config: Mapping[str, Any]) -> str:

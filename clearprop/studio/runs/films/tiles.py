@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -114,8 +114,9 @@ def parameter_tiles(
     if values.ndim == 2:
         return matrix_tile(values, "input", "unit")
     if values.ndim < 2:
-        return matrix_tile(values.reshape(1, -1), "", "unit")
-    return matrix_tile(values.reshape(-1, values.shape[-1]), "entry", "unit")
+        return replace(matrix_tile(values.reshape(1, -1), "", "unit"), shape=whole)
+    flat = values.reshape(-1, values.shape[-1])
+    return replace(matrix_tile(flat, "entry", "unit"), shape=whole)
 
 
 def sees_pictures(shape: Sequence[int], picture: Sequence[int]) -> bool:
@@ -147,5 +148,6 @@ def output_tiles(values: NDArray[Any]) -> TiledArray:
     if values.ndim == 2:
         return matrix_tile(values, "place", "unit")
     if values.ndim < 2:
-        return matrix_tile(values.reshape(1, -1), "", "unit")
-    return matrix_tile(values.reshape(-1, values.shape[-1]), "place", "unit")
+        return replace(matrix_tile(values.reshape(1, -1), "", "unit"), shape=whole)
+    flat = values.reshape(-1, values.shape[-1])
+    return replace(matrix_tile(flat, "place", "unit"), shape=whole)
