@@ -52,7 +52,7 @@ async function asked(part: string, query: Query, signal?: AbortSignal): Promise<
   throw new RunProblem(await said(response));
 }
 
-async function said(response: Response): Promise<Problem> {
+export async function said(response: Response): Promise<Problem> {
   try {
     return (await response.json()) as Problem;
   } catch {
@@ -60,7 +60,7 @@ async function said(response: Response): Promise<Problem> {
   }
 }
 
-function problem(message: string, fix: string | null): Problem {
+export function problem(message: string, fix: string | null): Problem {
   return { type: "problem", message, where: null, given: null, expected: null, fix, request: null };
 }
 
