@@ -210,7 +210,9 @@ class PassRequest(Struct, frozen=True, forbid_unknown_fields=True):
         picture: a PNG or JPEG file in base64.
         pixels: drawn.
         numbers: one row of raw inputs.
-        inverted: whether dark and light of a picture are exchanged first.
+        fitted: whether a picture is cut to its ink, scaled, centered and drawn light or dark as the
+            examples are, where those lie on a plain ground.
+        inverted: whether dark and light of a picture are exchanged.
         target: number of the class with which the output is compared; null for the example's own,
             or for the predicted class where there is none.
         position: of a text: only the prediction at this place counts, so that the error signals
@@ -223,6 +225,7 @@ class PassRequest(Struct, frozen=True, forbid_unknown_fields=True):
     picture: Annotated[str, Meta(max_length=LARGEST_PICTURE)] | None = None
     pixels: Pixels | None = None
     numbers: Annotated[tuple[float, ...], Meta(max_length=MOST_NUMBERS)] | None = None
+    fitted: bool = False
     inverted: bool = False
     target: Number | None = None
     position: Number | None = None

@@ -23,6 +23,7 @@ from clearprop.glass.subject import Subject
 from clearprop.glass.wording import number, visible
 from clearprop.nn.fields import Parameter
 from clearprop.nn.recording import LossLike, Objective
+from clearprop.studio.models.fitted_picture import PictureLayout, layout_of
 from clearprop.studio.models.made_up import skeleton_of
 from clearprop.studio.models.messages import SourceEntry, Taking
 from clearprop.training import Learning
@@ -31,6 +32,12 @@ from clearprop.training.run import History
 
 LONGEST_TARGET = 80
 MOST_NUMBERS = 4
+
+FEW_GRAYS = 128
+"""Pictures whose largest byte is at most this one have fewer than 256 grays."""
+
+LOOKED_AT = 300
+"""Among so many examples the layout of the pictures is looked for."""
 
 MOST_LOOKED_AT = 1000
 """Among so many examples the one with the largest E is looked for."""
@@ -192,6 +199,23 @@ class Opened:
         if len(self.input_shapes) > 1 or not is_picture(shape):
             return None
         return shape[0], shape[1], shape[2]
+
+    @functools.cached_property
+    def layout(self) -> PictureLayout | None:
+        """How its pictures lie on a plain ground; None where they have none."""
+        if self.picture_shape is None:
+            return None
+        few = np.arange(min(len(self), LOOKED_AT))
+        kept = np.asarray(self.subject.inputs[few], np.float64)
+        is_bytes = self.preprocessor is not None and self.preprocessor.kind == "bytes"
+        top = self.subject.brightest
+        # The grays in which a picture of the user's own is given: from 0 to 255.
+        low, high = (
+            (0.0, float(top if 0 < top <= FEW_GRAYS else 255))
+            if is_bytes
+            else (float(kept.min()), float(kept.max()))
+        )
+        return layout_of((kept - low) * (255 / max(high - low, 1e-9)))
 
     @property
     def vocabulary(self) -> Vocabulary | None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
+import io
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,15 +24,19 @@ from clearprop.data.pictures import read_picture
 from clearprop.data.vocabulary import UNKNOWN
 from clearprop.errors import ClearpropError, ConfigurationError, DataError
 from clearprop.glass.wording import visible
+from clearprop.studio.models.fitted_picture import fitted
 from clearprop.studio.models.messages import PassRequest, Pixels
-from clearprop.studio.models.opened import Opened
+from clearprop.studio.models.opened import FEW_GRAYS, Opened
 
 SIGNATURES = {b"\x89PNG\r\n\x1a\n": ".png", b"\xff\xd8\xff": ".jpg"}
 """The beginnings of the files that are taken."""
 
 FULL = 255
-FEW_GRAYS = 128
-"""Pictures whose largest byte is at most this one have fewer than 256 grays."""
+LARGEST_SIDE = 512
+"""Of a picture that is cut to its ink: a larger one is scaled down first."""
+
+ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)
+"""The entry of a photograph that says how it was held, and its values for one on its side."""
 
 NAMED = 5
 
@@ -100,15 +106,27 @@ def own_input(opened: Opened, request: PassRequest) -> OwnInput | None:
 def _of_picture(opened: Opened, request: PassRequest) -> OwnInput:
     shape = opened.picture_shape
     assert shape is not None
+    remarks = []
+    layout = opened.layout if request.fitted else None
+    # What is fitted is cut before it is scaled, so it is read as large as it is.
     if request.pixels is not None:
-        pixels, title = _drawn(request.pixels, shape), "your drawing"
+        given, title = _as_drawn(request.pixels), "your drawing"
+        pixels = given if layout is not None else _of_size(given, shape)
     else:
         transparency = opened.preprocessor.transparency if opened.preprocessor else "white"
-        content = decoded(request.picture or "")
-        pixels, title = file_pixels(content, shape, transparency), "your picture"
+        content, title = decoded(request.picture or ""), "your picture"
+        own = _own_shape(content, shape[2]) if layout is not None else shape
+        pixels = file_pixels(content, own, transparency)
+    if layout is not None:
+        pixels = fitted(pixels, layout)
+        remarks.append(layout.words)
+    elif request.fitted:
+        remarks.append(
+            f"The examples fill their whole pictures, so yours is stretched to {shape[0]} x "
+            f"{shape[1]} pixels."
+        )
     if request.inverted:
         pixels = FULL - pixels
-    remarks = []
     preprocessor = opened.preprocessor
     if preprocessor is not None and preprocessor.kind == "bytes":
         top = opened.subject.brightest
@@ -164,17 +182,38 @@ def file_pixels(
             raise
 
 
-def _drawn(pixels: Pixels, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """Return what was drawn, scaled to the size of the examples and with their channels."""
+def _own_shape(content: bytes, channels: int) -> tuple[int, int, int]:
+    """Return height and width of a picture file, at most `LARGEST_SIDE`, and the channels."""
     from PIL import Image
 
+    with contextlib.suppress(OSError, ValueError), Image.open(io.BytesIO(content)) as picture:
+        width, height = picture.size
+        if picture.getexif().get(ORIENTATION, 1) in TURNED:
+            width, height = height, width
+        scale = min(1.0, LARGEST_SIDE / max(width, height))
+        return max(1, round(scale * height)), max(1, round(scale * width)), channels
+    return LARGEST_SIDE, LARGEST_SIDE, channels  # `file_pixels` says what is wrong with it
+
+
+def _as_drawn(pixels: Pixels) -> NDArray[np.uint8]:
+    """Return what was drawn, as large as it was drawn.
+
+    Raises:
+        DataError: it does not have as many bytes as its shape says.
+    """
     content = np.frombuffer(decoded(pixels.data), np.uint8)
     if content.size != int(np.prod(pixels.shape)):
         raise DataError(
             "the drawing does not have as many bytes as its shape says",
             given=f"{content.size} bytes for {pixels.shape}",
         )
-    drawn = content.reshape(pixels.shape)
+    return content.reshape(pixels.shape)
+
+
+def _of_size(drawn: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Return a drawing scaled to the size of the examples and with their channels."""
+    from PIL import Image
+
     if drawn.shape[2] != shape[2]:
         gray = (
             drawn[:, :, :3].mean(axis=2, keepdims=True) if drawn.shape[2] >= 3 else drawn[..., :1]

@@ -144,7 +144,9 @@ export interface PassRequest {
   readonly pixels: Pixels | null;
   /** one row of raw inputs. */
   readonly numbers: readonly number[] | null;
-  /** whether dark and light of a picture are exchanged first. */
+  /** whether a picture is cut to its ink, scaled, centered and drawn light or dark as the examples are, where those lie on a plain ground. */
+  readonly fitted: boolean;
+  /** whether dark and light of a picture are exchanged. */
   readonly inverted: boolean;
   /** number of the class with which the output is compared; null for the example's own, or for the predicted class where there is none. */
   readonly target: number | null;
