@@ -167,7 +167,8 @@ def test_what_is_required_is_what_is_imported() -> None:
         for name in imported_modules(path.read_text(encoding="utf-8"))
     }
     foreign = imported - set(sys.stdlib_module_names) - {"clearprop"}
-    assert needed <= foreign, "required and never imported"
+    by_others = {"websockets"}  # by uvicorn
+    assert needed - by_others <= foreign, "required and never imported"
     assert foreign <= needed | optional | set(brought), "imported and not required"
 
 

