@@ -143,16 +143,21 @@ def typescript(module: ModuleType) -> str:
         if is_struct and value.__module__ == module.__name__:
             parts.append(_interface(value))
         elif name in ("Request", "Answer"):
-            members = "".join(f"\n  | {member.__name__}" for member in get_args(value))
+            members = "".join(f"\n  | {_named(member)}" for member in get_args(value))
             parts.append(f"export type {name} ={members};\n")
     return "\n".join(parts)
+
+
+def _named(struct: type[Any]) -> str:
+    """Return the name of a struct on the page: in Python the word Page tells some from others."""
+    return struct.__name__.removeprefix("Page")
 
 
 def _interface(struct: type[msgspec.Struct]) -> str:
     found = types.type_info(struct)
     assert isinstance(found, types.StructType)
     about = _documents(struct)
-    lines = [f"/** {about.pop('')} */", f"export interface {struct.__name__} {{"]
+    lines = [f"/** {about.pop('')} */", f"export interface {_named(struct)} {{"]
     if found.tag is not None:
         lines.append(f"  readonly type: {_quoted(found.tag)};")
     for field in found.fields:
@@ -164,7 +169,7 @@ def _interface(struct: type[msgspec.Struct]) -> str:
 
 def _documents(struct: type) -> dict[str, str]:
     """Return the first paragraph of a docstring under "", and those of the attributes by name."""
-    text = inspect.getdoc(struct) or ""
+    text = (inspect.getdoc(struct) or "").replace("`Page", "`")
     first, _, rest = text.partition("\n\n")
     found = {"": " ".join(first.split())}
     name = ""
@@ -192,7 +197,7 @@ def _type(found: Any) -> str:
         case types.LiteralType():
             return " | ".join(_quoted(value) for value in sorted(found.values))
         case types.StructType():
-            return found.cls.__name__
+            return _named(found.cls)
         case types.UnionType():
             return " | ".join(_type(part) for part in found.types)
         case types.TupleType():

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from clearprop.studio.frames import unpack
-from clearprop.studio.playground.messages import Configured, Settings
+from clearprop.studio.playground.messages import PageConfigured, Settings
 
 RECORDING = Path(__file__).parents[2] / "studio-ui" / "src" / "playground" / "recorded.bin"
 
@@ -25,12 +25,12 @@ def parts() -> list[bytes]:
 
 def test_the_recording_is_short_and_of_the_default_settings() -> None:
     assert RECORDING.stat().st_size < 100_000
-    configured = msgspec.json.decode(parts()[0], type=Configured)
+    configured = msgspec.json.decode(parts()[0], type=PageConfigured)
     assert configured.settings == Settings(), "run `python -m tools.studio_recording` again"
 
 
 def test_the_network_of_the_recording_learns() -> None:
-    configured = msgspec.json.decode(parts()[0], type=Configured)
+    configured = msgspec.json.decode(parts()[0], type=PageConfigured)
     frames = [unpack(part) for part in parts()[1:]]
     assert len(frames) > 30
     steps = [header["step"] for header, _ in frames]

@@ -16,9 +16,9 @@ from clearprop.studio.playground import datasets
 from clearprop.studio.playground.choices import (
     Catalog,
     Choice,
-    DataChoice,
     LossChoice,
     OptimizerChoice,
+    PageDataChoice,
     TaskName,
 )
 from clearprop.studio.playground.docstrings import constants_of, first_sentence
@@ -43,13 +43,13 @@ EVERY_TASK: tuple[TaskName, ...] = get_args(TaskName)
 CLASSES: tuple[TaskName, ...] = ("two classes", "several classes")
 
 OWN_DATA = (
-    DataChoice(
+    PageDataChoice(
         "table",
         "Your own table: two of its columns, or its two principal components.",
         EVERY_TASK,
         ("table", "columns", "target", "examples"),
     ),
-    DataChoice("drawn", "Points that you draw into the picture.", EVERY_TASK, ("points",)),
+    PageDataChoice("drawn", "Points that you draw into the picture.", EVERY_TASK, ("points",)),
 )
 """The kinds of examples that are not made by a formula."""
 
@@ -82,7 +82,7 @@ def catalog() -> Catalog:
     )
 
 
-def _data() -> list[DataChoice]:
+def _data() -> list[PageDataChoice]:
     found = []
     for name in get_args(DataKind):
         kind = datasets.KINDS.get(name)
@@ -94,7 +94,7 @@ def _data() -> list[DataChoice]:
             tasks = CLASSES
         elif kind.classes:
             tasks = ("two classes",)
-        found.append(DataChoice(name, kind.about, tasks, uses))
+        found.append(PageDataChoice(name, kind.about, tasks, uses))
     return [*found, *OWN_DATA]
 
 

@@ -45,7 +45,7 @@ class Choice(Struct, frozen=True):
     options: tuple[NumberOption, ...] = ()
 
 
-class DataChoice(Struct, frozen=True):
+class PageDataChoice(Struct, frozen=True):
     """A kind of examples.
 
     Attributes:
@@ -96,7 +96,7 @@ class OptimizerChoice(Struct, frozen=True):
 class Catalog(Struct, frozen=True):
     """Everything that the settings can be chosen from."""
 
-    data: tuple[DataChoice, ...]
+    data: tuple[PageDataChoice, ...]
     features: tuple[Choice, ...]
     activations: tuple[Choice, ...]
     losses: tuple[LossChoice, ...]

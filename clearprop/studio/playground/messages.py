@@ -42,7 +42,7 @@ Unit = Literal["example", "batch", "epoch"]
 # --- what is trained -----------------------------------------------------------------------------
 
 
-class Point(Struct, frozen=True, forbid_unknown_fields=True):
+class PagePoint(Struct, frozen=True, forbid_unknown_fields=True):
     """A point that the user drew: its place, from -6 to 6, and its target: a class or a number.
 
     Where the targets of all points are whole numbers from 0 to 5, they are numbers of classes;
@@ -76,7 +76,7 @@ class DataSettings(Struct, frozen=True, forbid_unknown_fields=True):
     test: Annotated[float, Meta(ge=0.0, le=0.9)] = 0.5
     classes: Annotated[int, Meta(ge=2, le=6)] = 2
     seed: Seed = 0
-    points: Annotated[tuple[Point, ...], Meta(max_length=MOST_EXAMPLES)] = ()
+    points: Annotated[tuple[PagePoint, ...], Meta(max_length=MOST_EXAMPLES)] = ()
     table: Short | None = None
     columns: Annotated[tuple[Annotated[str, Meta(max_length=256)], ...], Meta(max_length=2)] = ()
     target: Annotated[str, Meta(max_length=256)] | None = None
@@ -156,7 +156,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Configure(Struct, tag="configure", frozen=True, forbid_unknown_fields=True):
-    """Begin anew with these settings, at step 0 and paused; answered by `Configured`."""
+    """Begin anew with these settings, at step 0 and paused; answered by `PageConfigured`."""
 
     settings: Settings
 
@@ -184,7 +184,7 @@ class StepOnce(Struct, tag="step", frozen=True, forbid_unknown_fields=True):
     unit: Unit = "epoch"
 
 
-class Back(Struct, tag="back", frozen=True, forbid_unknown_fields=True):
+class PageBack(Struct, tag="back", frozen=True, forbid_unknown_fields=True):
     """Pause, and return to the kept state nearest to a step; what came later is forgotten."""
 
     step: Annotated[int, Meta(ge=0)]
@@ -193,7 +193,7 @@ class Back(Struct, tag="back", frozen=True, forbid_unknown_fields=True):
 class ForkRun(Struct, tag="fork", frozen=True, forbid_unknown_fields=True):
     """Leave the run here with other settings; its curves stay for comparison.
 
-    Answered by `Configured`. The settings may change what does not decide the shapes: loss,
+    Answered by `PageConfigured`. The settings may change what does not decide the shapes: loss,
     optimizer, learning rate, schedule, batch size, regularization, activations, epochs. An
     optimizer of another kind, and one that gets or loses a penalty, begins with a new state.
     """
@@ -228,7 +228,7 @@ class Explain(Struct, tag="explain", frozen=True, forbid_unknown_fields=True):
 
 
 class Diagnose(Struct, tag="diagnose", frozen=True, forbid_unknown_fields=True):
-    """Ask what keeps this run from learning; answered by `Findings`."""
+    """Ask what keeps this run from learning; answered by `PageFindings`."""
 
 
 class WriteScript(Struct, tag="script", frozen=True, forbid_unknown_fields=True):
@@ -241,7 +241,7 @@ Request = (
     | Pause
     | Speed
     | StepOnce
-    | Back
+    | PageBack
     | ForkRun
     | Choose
     | Edit
@@ -284,7 +284,7 @@ class Network(Struct, frozen=True):
     formula: str
 
 
-class Examples(Struct, frozen=True):
+class PageExamples(Struct, frozen=True):
     """What the page needs to know of the examples; their numbers come in the first frame.
 
     There ``targets`` are the numbers of the classes, 0, 1, ..., or those of a regression.
@@ -308,7 +308,7 @@ class Examples(Struct, frozen=True):
     about: str
 
 
-class Configured(Struct, tag="configured", frozen=True):
+class PageConfigured(Struct, tag="configured", frozen=True):
     """The run is ready; a frame of its state follows.
 
     Attributes:
@@ -324,7 +324,7 @@ class Configured(Struct, tag="configured", frozen=True):
 
     settings: Settings
     network: Network
-    examples: Examples
+    examples: PageExamples
     steps_per_epoch: int
     error: str
     run: int
@@ -406,7 +406,7 @@ class Explained(Struct, tag="explained", frozen=True):
     backward: tuple[Formula, ...]
 
 
-class Finding(Struct, frozen=True):
+class PageFinding(Struct, frozen=True):
     """A finding of `diagnose`, in its words."""
 
     grade: str
@@ -418,12 +418,12 @@ class Finding(Struct, frozen=True):
     code: str
 
 
-class Findings(Struct, tag="findings", frozen=True):
+class PageFindings(Struct, tag="findings", frozen=True):
     """What keeps the run from learning; an empty list where nothing was found."""
 
     run: int
     step: int
-    findings: tuple[Finding, ...]
+    findings: tuple[PageFinding, ...]
 
 
 class Script(Struct, tag="script", frozen=True):
@@ -452,7 +452,7 @@ class Problem(Struct, tag="problem", frozen=True):
     request: str | None = None
 
 
-Answer = Configured | Playing | Curves | Explained | Findings | Script | Problem
+Answer = PageConfigured | Playing | Curves | Explained | PageFindings | Script | Problem
 
 
 # --- answers over HTTP ---------------------------------------------------------------------------

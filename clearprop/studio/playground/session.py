@@ -7,9 +7,9 @@ from types import MappingProxyType
 
 from clearprop.backend import make_room_for_programs
 from clearprop.glass.diagnosis.diagnose import diagnose
-from clearprop.glass.diagnosis.finding import Finding as Found
 from clearprop.studio.live_session import LiveSession, Send
 from clearprop.studio.playground import messages as m
+from clearprop.studio.playground.findings import shown_finding
 from clearprop.studio.playground.prepared import StoredTable, Tables, prepared
 from clearprop.studio.playground.shown_run import ShownRun
 
@@ -46,7 +46,7 @@ class Session(LiveSession[m.Request, ShownRun]):
                 self._show(self._shown)
             case m.StepOnce():
                 self._step(request.unit)
-            case m.Back():
+            case m.PageBack():
                 self._back(request.step)
             case m.Edit():
                 self._edit(request)
@@ -122,21 +122,5 @@ class Session(LiveSession[m.Request, ShownRun]):
             self._diagnosed.add(run.number)
             if is_new:
                 self._tell_playing()
-        shown = tuple(_finding(one) for one in found if one.kind not in LEFT_OUT)
-        self._send(m.Findings(run.number, run.live.step, shown))
-
-
-def _finding(found: Found) -> m.Finding:
-    """Return a finding as the page shows it: the last sentence of a reason is what to do."""
-    reason, _, mend = found.reason.rpartition(". ")
-    if found.follows:
-        mend = f"{mend} It may well follow from another finding: {found.cause}."
-    return m.Finding(
-        found.grade,
-        found.title,
-        found.where,
-        found.sentence,
-        f"{reason}." if reason else "",
-        mend,
-        found.fix,
-    )
+        shown = tuple(shown_finding(one) for one in found if one.kind not in LEFT_OUT)
+        self._send(m.PageFindings(run.number, run.live.step, shown))

@@ -20,7 +20,7 @@ from clearprop.studio.frames import pack
 from clearprop.studio.playground.forks import changes
 from clearprop.studio.playground.formulas import Explainer
 from clearprop.studio.playground.heat import HeatMaps
-from clearprop.studio.playground.messages import Configured, Examples, Explained, Network
+from clearprop.studio.playground.messages import Explained, Network, PageConfigured, PageExamples
 from clearprop.studio.playground.prepared import Prepared
 from clearprop.studio.playground.probe import ExampleNumbers, probe
 from clearprop.studio.playground.script import EditedNumber, LeftByFork, SingleExample, WorkLog
@@ -151,10 +151,10 @@ class ShownRun(WatchedRun):
 
     # --- what is shown of it ---------------------------------------------------------------------
 
-    def configured(self) -> Configured:
+    def configured(self) -> PageConfigured:
         """Return what the page has to know of the run before its first picture."""
         prepared, points = self.prepared, self.prepared.points
-        examples = Examples(
+        examples = PageExamples(
             points.training,
             len(points) - points.training,
             points.class_names,
@@ -164,7 +164,7 @@ class ShownRun(WatchedRun):
             points.about,
         )
         network = Network(prepared.settings.features, prepared.layers, self._explainer.of_loss())
-        return Configured(
+        return PageConfigured(
             prepared.settings,
             network,
             examples,
@@ -201,7 +201,7 @@ class ShownRun(WatchedRun):
         """Return a frame of the run as it is now.
 
         Args:
-            first: whether it is the first after `Configured`: it has the points too.
+            first: whether it is the first after `PageConfigured`: it has the points too.
         """
         numbers, last = self.numbers, self.last
         fields = {

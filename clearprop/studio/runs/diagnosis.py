@@ -7,9 +7,8 @@ from dataclasses import replace
 from clearprop.data import Splits
 from clearprop.glass.diagnosis.diagnose import diagnosis_of
 from clearprop.glass.diagnosis.finding import Diagnosis
-from clearprop.glass.diagnosis.finding import Finding as FoundFault
 from clearprop.glass.diagnosis.trained import TrainedInFolder
-from clearprop.studio.playground.messages import Finding
+from clearprop.studio.playground.findings import shown_finding
 from clearprop.studio.problems import plain
 from clearprop.studio.runs.messages import RunDiagnosis
 from clearprop.studio.runs.place import RunPlace
@@ -59,23 +58,10 @@ def _shown(name: str, found: Diagnosis, version: int, with_data: bool, remark: s
         version=version,
         ready=True,
         summary=_text(found.summary),
-        findings=[_finding(one) for one in found],
+        findings=[shown_finding(one) for one in found],
         checked=_text(found.checked_text()),
         with_data=with_data,
         remark=_text(remark),
-    )
-
-
-def _finding(found: FoundFault) -> Finding:
-    follows = f" It may well follow from: {found.cause}." if found.follows else ""
-    return Finding(
-        grade=found.grade,
-        title=_text(found.title),
-        place=_text(found.where),
-        evidence=_text(found.sentence),
-        reason=_text(found.reason + follows),
-        mend="",
-        code=_text(found.fix),
     )
 
 

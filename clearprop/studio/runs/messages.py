@@ -10,7 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from clearprop.studio.playground.messages import Finding
+from clearprop.studio.playground.messages import PageFinding
 
 RunState = Literal["running", "interrupted", "finished", "early", "non-finite", "damaged", "study"]
 
@@ -228,7 +228,7 @@ class RunDiagnosis(Struct, frozen=True):
     version: int
     ready: bool
     summary: str
-    findings: list[Finding]
+    findings: list[PageFinding]
     checked: str
     with_data: bool
     remark: str

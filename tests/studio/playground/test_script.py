@@ -123,7 +123,7 @@ def test_what_was_taken_back_is_not_repeated(page: Page, tmp_path: Path) -> None
         m.Edit("layers.4.bias", (0,), 9.0),
         m.StepOnce("example"),
         m.StepOnce("epoch"),
-        m.Back(4),
+        m.PageBack(4),
         m.StepOnce("batch"),
     )
     assert "0.3" in script
@@ -159,7 +159,7 @@ def test_the_users_own_points(tmp_path: Path) -> None:
     rows = [f"{i % 5},{i * i % 7},{'a' if i % 3 else 'b'}" for i in range(30)]
     table.write_text("one,two,kind\n" + "\n".join(rows) + "\n", encoding="utf-8")
     kind = m.DataSettings("table", table=table.name, target="kind", columns=("PCA",), examples=20)
-    points = tuple(m.Point(x / 7, -x / 3, x / 9) for x in range(-9, 10))
+    points = tuple(m.PagePoint(x / 7, -x / 3, x / 9) for x in range(-9, 10))
     drawn = m.DataSettings("drawn", points=points, test=0.3)
     with Page({table.name: Kept(table)}) as page:
         for data, script_needs in ((kind, "tables.of_table("), (drawn, "datasets.drawn(drawn")):

@@ -35,7 +35,7 @@ def shared() -> Iterator[Page]:
 
 @pytest.fixture
 def page(shared: Page) -> Page:
-    shared.ask(m.Pause(), m.Speed(None), m.Back(0), m.Choose(0))
+    shared.ask(m.Pause(), m.Speed(None), m.PageBack(0), m.Choose(0))
     assert shared.picture.step == 0
     return shared
 
@@ -48,7 +48,7 @@ def test_a_run_is_configured_then_shown(shared: Page) -> None:
         compiling, configured, picture, playing = sent
         assert compiling == m.Playing(False, True)
         assert playing == m.Playing(False)
-    assert isinstance(configured, m.Configured)
+    assert isinstance(configured, m.PageConfigured)
     assert configured.settings == SMALL
     assert configured.steps_per_epoch == 4
     assert configured.error == "root mean square error"
@@ -80,7 +80,7 @@ def test_a_run_is_configured_then_shown(shared: Page) -> None:
 
 def test_before_a_run_there_is_nothing_to_do() -> None:
     with Page() as page:
-        sent = page.ask(m.Play(), m.StepOnce(), m.Back(3), m.Diagnose(), m.Explain(0, 0))
+        sent = page.ask(m.Play(), m.StepOnce(), m.PageBack(3), m.Diagnose(), m.Explain(0, 0))
         assert [one.request for one in problems(sent)] == [
             "play", "step", "back", "diagnose", "explain",
         ]  # fmt: skip
@@ -117,7 +117,7 @@ def test_the_fastest_play_ends_with_the_run(page: Page) -> None:
     assert not problems(sent)
     assert page.picture.step == 200
     assert page.last(m.Playing).ended == "finished"
-    page.ask(m.Back(100))
+    page.ask(m.PageBack(100))
     assert page.last(m.Playing).ended is None
     assert page.picture.step < 200
 
@@ -154,7 +154,7 @@ def test_back_forgets_what_came_later(page: Page) -> None:
     for _ in range(4):
         page.ask(m.StepOnce("epoch"))
     later = page.picture
-    page.ask(m.Back(9))
+    page.ask(m.PageBack(9))
     assert page.picture.step == 8
     assert page.last(m.Curves).restart
     assert page.last(m.Curves).epoch == [1, 2]
@@ -204,7 +204,7 @@ def test_an_edit_is_what_the_next_step_begins_with(page: Page) -> None:
 def test_what_cannot_be_done_is_told_and_changes_nothing(
     page: Page, request_: m.Request, words: str
 ) -> None:
-    before, run = page.picture.weights(), page.last(m.Configured)
+    before, run = page.picture.weights(), page.last(m.PageConfigured)
     sent = page.ask(request_)
     (problem,) = problems(sent)
     assert words in msgspec.json.encode(problem).decode()
@@ -212,7 +212,7 @@ def test_what_cannot_be_done_is_told_and_changes_nothing(
     assert "bug" not in problem.message
     page.ask(m.Pause())
     assert same_weights(before, page.picture.weights())
-    assert page.last(m.Configured) is run
+    assert page.last(m.PageConfigured) is run
 
 
 def test_units_are_explained_with_the_numbers_of_the_picture(page: Page) -> None:
@@ -233,7 +233,7 @@ def test_a_diagnosis_says_what_is_wrong() -> None:
         page.ask(m.Configure(changed(data=data, learning_rate=1e-5)), m.Play())
         page.until(lambda item: isinstance(item, m.Playing) and item.ended == "finished")
         page.ask(m.Diagnose())
-    found = page.last(m.Findings)
+    found = page.last(m.PageFindings)
     assert found.run == 0
     first = found.findings[0]
     assert (first.grade, first.title) == ("fault", "Learning rate too low")
@@ -256,7 +256,7 @@ def test_a_number_that_is_not_finite_is_explained_and_going_back_mends_it() -> N
         assert all(np.isfinite(x).all() for x in page.picture.weights().values())
         page.ask(m.StepOnce("batch"))
         assert page.last(m.Playing).ended == "non-finite"
-        page.ask(m.Back(0))
+        page.ask(m.PageBack(0))
         assert page.last(m.Playing).ended is None
         page.ask(m.ForkRun(changed(data=plane, learning_rate=0.01)))
         page.ask(m.StepOnce("epoch"), m.StepOnce("epoch"))
@@ -268,7 +268,7 @@ def test_a_fork_goes_on_with_other_settings_and_has_curves_of_its_own(page: Page
     before = page.picture
     other = changed(learning_rate=0.3, optimizer=m.OptimizerSettings("momentum"), l1=0.001)
     sent = page.ask(m.ForkRun(other))
-    configured = page.last(m.Configured)
+    configured = page.last(m.PageConfigured)
     assert configured.settings == other
     assert configured.parent == before.run
     assert configured.run > before.run
@@ -282,7 +282,7 @@ def test_a_fork_goes_on_with_other_settings_and_has_curves_of_its_own(page: Page
     assert page.picture.step == 8
     assert page.last(m.Curves).run == configured.run
     assert page.last(m.Curves).epoch == [2]
-    page.ask(m.Back(0))
+    page.ask(m.PageBack(0))
     assert page.picture.step == 5  # a fork begins where it left
     page.ask(m.Configure(SMALL))
 
@@ -293,7 +293,7 @@ def test_a_fork_may_change_loss_activation_dropout_and_batch(page: Page) -> None
     layers = (m.LayerSettings(4, "relu"), m.LayerSettings(2, "sigmoid"))
     other = changed(loss="binary_cross_entropy", layers=layers, dropout=0.2, batch_size=15)
     assert not problems(page.ask(m.ForkRun(other)))
-    configured = page.last(m.Configured)
+    configured = page.last(m.PageConfigured)
     assert configured.steps_per_epoch == 2
     assert configured.error == "error rate"
     kinds = [layer.activation for layer in configured.network.layers]
@@ -305,10 +305,10 @@ def test_a_fork_may_change_loss_activation_dropout_and_batch(page: Page) -> None
 
 
 def test_a_small_training_part_is_one_batch() -> None:
-    points = tuple(m.Point(x, -x, float(x > 0)) for x in (-2.0, -1.0, 1.0, 2.0))
+    points = tuple(m.PagePoint(x, -x, float(x > 0)) for x in (-2.0, -1.0, 1.0, 2.0))
     with Page() as page:
         page.ask(m.Configure(Settings(data=m.DataSettings("drawn", points=points, test=0.25))))
-        configured = page.last(m.Configured)
+        configured = page.last(m.PageConfigured)
         assert configured.settings.batch_size == 3
         assert configured.examples.training == 3
         page.ask(m.StepOnce())
@@ -326,7 +326,7 @@ def test_a_table_of_the_user(tmp_path: Path) -> None:
     table = m.DataSettings("table", table="own.csv", target="kind", columns=("one", "two"))
     with Page({"own.csv": Stored(path)}) as page:
         assert not problems(page.ask(m.Configure(changed(data=table)), m.StepOnce()))
-        examples = page.last(m.Configured).examples
+        examples = page.last(m.PageConfigured).examples
         assert examples.axes == ("one", "two")
         assert examples.classes == ("a", "b")
         path.write_text("one,two\n1,2\n", encoding="utf-8")
@@ -412,7 +412,7 @@ REQUESTS = st.one_of(
     st.builds(m.Pause),
     st.builds(m.Speed, st.sampled_from([None, 0.5, 30.0, 1e5])),
     st.builds(m.StepOnce, st.sampled_from(["example", "batch", "epoch"])),
-    st.builds(m.Back, st.integers(0, 300)),
+    st.builds(m.PageBack, st.integers(0, 300)),
     st.builds(m.Choose, st.integers(0, 45)),
     st.builds(
         m.Edit,
