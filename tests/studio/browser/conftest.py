@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,19 @@ Axe = Callable[..., None]
 @pytest.fixture(scope="session")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start ``clearprop studio`` as a process of its own; its address without a view."""
+    with serving(tmp_path_factory.mktemp("studio")) as address:
+        yield address
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """Start ``clearprop studio`` in a folder as a process of its own, and yield its address."""
     if not (STATIC / INDEX).is_file():
         pytest.skip("the page of the studio is not built: make studio")
     process = subprocess.Popen(
         [sys.executable, "-m", "clearprop", "studio", "--no-browser", "--port", "0"],
         stdout=subprocess.PIPE,
-        cwd=tmp_path_factory.mktemp("studio"),
+        cwd=folder,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
