@@ -73,7 +73,7 @@ export class Studio {
 
   /** Whether the engine has what the user wants. */
   get isSettled(): boolean {
-    return this.configured !== null && same(this.configured.settings, this.settings);
+    return this.configured !== null && isTaken(this.settings, this.configured.settings);
   }
 
   // --- the engine ----------------------------------------------------------------------------------
@@ -362,6 +362,11 @@ export class Studio {
 
 function firstTitle(answer: Configured): string {
   return `learning rate ${answer.settings.learning_rate}`;
+}
+
+/** Whether an engine has settings as it took them: its batches are no larger than the data. */
+function isTaken(wanted: Settings, taken: Settings): boolean {
+  return same(wanted, { ...taken, batch_size: wanted.batch_size });
 }
 
 function same(a: Settings, b: Settings): boolean {
