@@ -20,6 +20,7 @@ input, index)``
 ``equations(pass_id, node,         GET equations    JSON {"text": ...}: the chain rule with its
 index)``                                            numbers
 ``cell(pass_id, node, index)``     GET cell         frame "cell", header `CellShown`
+``back(pass_id, node, index)``     GET back         frame "back", header `BackShown`
 ``field(pass_id, group, index)``   GET field        frame "field", header `FieldShown`
 ``maps(pass_id)``                  GET maps         frame "maps", header `MapsShown`
 ``sequence(pass_id)``              GET sequence     frame "sequence", header `SequenceShown`
@@ -34,8 +35,8 @@ Codes are 8-bit: ``value = (code - 127) / 127 * limit`` for 0 to 254; 255 is not
 **pass**: ``value`` and ``error`` float32 (nodes, 9): `STATISTICS` of each node's value and error
 signal, in the order of ``NetworkGraph.nodes``; NaN where there is none.
 
-**array**: ``codes`` uint8 (tiles, rows, columns); where they are few enough also ``numbers``
-float32 of the same shape: the exact entries that the pixels show.
+**array**: ``codes`` uint8 (tiles, rows, columns), and ``numbers`` float32 of the same shape: the
+exact entries that the pixels show.
 
 **numbers**: ``numbers`` float32 (int32 for integers), with the axes that ``index`` left whole.
 
@@ -57,6 +58,19 @@ H = 1 and W its units. An integer input has no ``error.k``.
 - entrywise: none; the header has ``operands``. other: none; the header has ``text``.
 
 With one or three axes of places all of these have one or three in place of (kh, kw).
+
+**back**, for part k by its kind: how dE/d(entry) is the sum of what its readers pass back.
+
+- convolution: ``error.k``, ``factor.k`` and ``product.k`` float32 (kh, kw, output channels): the
+  error signal of the result that read the entry by this tap of its kernel, the entry of the kernel,
+  and their product; ``inside.k`` uint8 (kh, kw), 0 where no result did; ``rows.k`` (kh,),
+  ``columns.k`` (kw,) and ``channels.k`` int32, of the result, -1 where there is none.
+- max_pool and average_pool: ``error.k``, ``factor.k``, ``product.k`` float32 (kh, kw), for the
+  windows over the entry, each at the tap at which it covers it; the factor is 1 where the entry won
+  and else 0, or 1 / (entries of the window); ``inside.k``, ``rows.k``, ``columns.k`` as above.
+- weighted_sum: ``error.k``, ``factor.k``, ``product.k`` float32 (n,): the error signal of each sum
+  and the weight with which it read the entry.
+- entrywise: none, the part has its numbers. whole: none; the header has ``text``.
 
 **field**: ``reached`` uint8 (H, W), 1 where the input can reach the unit; ``influence`` float32
 (H, W), the sum over channels of |d unit / d input| in this pass.

@@ -6,7 +6,6 @@ Shape letters: K window (one to three axes), C channels, N entries of a weighted
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -19,7 +18,7 @@ from clearprop.glass.explain import GlassNode
 from clearprop.ops.conv.geometry import Geometry, per_axis
 from clearprop.studio.frames import pack
 from clearprop.studio.models.headers import CellKind, CellOperand, CellShown
-from clearprop.studio.models.passes import ViewedPass, entry, fields_of
+from clearprop.studio.models.passes import ViewedPass, entry, fields_of, finite_or_none
 
 Numbers = NDArray[np.float32]
 Place = tuple[int, ...]
@@ -79,6 +78,53 @@ class Window:
         return {"inside": self.inside.astype(np.uint8), **named}
 
 
+def geometry_of(node: GlassNode) -> Geometry:
+    """Return how the window of a convolution or a pool moves over its input."""
+    options = node.parameters
+    shape = _shape_of_input(node, 0)
+    sizes = shape[1:-1]
+    stride: Any = options.get("stride")
+    if node.operation == "convolution":
+        taps = _shape_of_input(node, 1)[:-2]
+        stride = 1 if stride is None else stride
+    else:
+        taps = per_axis(cast(Any, options["window"]), len(sizes), name="window", where=node.name)
+        stride = taps if stride is None else stride
+    return Geometry.of(
+        sizes,
+        taps,
+        stride=stride,
+        padding=cast(Any, options.get("padding", 0)),
+        dilation=cast(Any, options.get("dilation", 1)),
+        where=node.name,
+    )
+
+
+def _shape_of_input(node: GlassNode, i: int) -> Place:
+    source = node.sources[i]
+    return (
+        node.glass[source].shape
+        if source is not None
+        else np.shape(cast(Any, node.input_values[i]))
+    )
+
+
+def winner_of(window: Window) -> Place:
+    """Return which entry of a window of one channel is the largest, the one that gets the error.
+
+    NaN wins, as in the operation; of several largest ones it is the first.
+    """
+    sizes = np.where(window.inside, window.patch[..., 0], -np.inf)
+    best = int(sizes.argmax()) if not np.isnan(sizes).any() else int(np.isnan(sizes).argmax())
+    return tuple(int(k) for k in np.unravel_index(best, sizes.shape))
+
+
+def entries_of(node: GlassNode, window: Window) -> int:
+    """Return by how many entries an average pool divides the sum of a window."""
+    counts_padding = bool(node.parameters.get("count_padding", True))
+    return window.inside.size if counts_padding else int(window.inside.sum())
+
+
 def cell_frame(seen: ViewedPass, number: int, index: str) -> bytes:
     """Return the frame "cell" of one entry of a node.
 
@@ -130,8 +176,8 @@ class _Cell:
             node=self.node.index,
             kind=kind,
             index=self.place,
-            value=_finite(self.value),
-            error=_finite(self.error),
+            value=finite_or_none(self.value),
+            error=finite_or_none(self.error),
             **known,
         )
         return pack("cell", fields_of(header), dict(arrays or {}))
@@ -149,14 +195,7 @@ class _Cell:
         of_group = weights.shape[-1]
         group = self.place[-1] // (kernel.shape[-1] // groups)
         channels = slice(group * of_group, (group + 1) * of_group)
-        geometry = Geometry.of(
-            x.shape[1:-1],
-            weights.shape[:-1],
-            stride=cast(Any, options.get("stride", 1)),
-            padding=cast(Any, options.get("padding", 0)),
-            dilation=cast(Any, options.get("dilation", 1)),
-            where=self.node.name,
-        )
+        geometry = geometry_of(self.node)
         window = Window.at(x[self.place[0]], geometry, self.place[1:-1], channels)
         product = window.patch * weights
         bias = rest[0] if rest else None
@@ -178,7 +217,7 @@ class _Cell:
         return self.frame(
             "convolution",
             arrays,
-            total=_finite(total),
+            total=finite_or_none(total),
             bias=added,
             source=sources[0],
             weights=sources[1],
@@ -187,17 +226,7 @@ class _Cell:
     def pool(self) -> bytes:
         """Return the frame of an entry of a pool: which entry of the window won, or the mean."""
         x = np.asarray(self.node.input_values[0])
-        options = self.node.parameters
-        axes = x.ndim - 2
-        taps = per_axis(cast(Any, options["window"]), axes, name="window", where=self.node.name)
-        stride = options.get("stride")
-        geometry = Geometry.of(
-            x.shape[1:-1],
-            taps,
-            stride=taps if stride is None else cast(Any, stride),
-            padding=cast(Any, options.get("padding", 0)),
-            where=self.node.name,
-        )
+        geometry = geometry_of(self.node)
         channel = self.place[-1]
         window = Window.at(
             x[self.place[0]], geometry, self.place[1:-1], slice(channel, channel + 1)
@@ -206,24 +235,18 @@ class _Cell:
         error = self.error or 0.0
         winner: Place | None = None
         if self.node.operation == "max_pool":
-            # NaN wins, as in the operation; of several largest ones the first gets the error.
-            sizes = np.where(inside, patch, -np.inf)
-            best = (
-                int(sizes.argmax()) if not np.isnan(sizes).any() else int(np.isnan(sizes).argmax())
-            )
-            winner = tuple(int(k) for k in np.unravel_index(best, patch.shape))
+            winner = winner_of(window)
             total = float(patch[winner])
             passed = np.zeros(patch.shape, np.float32)
             passed[winner] = error
         else:
-            counts_padding = bool(options.get("count_padding", True))
-            entries = math.prod(taps) if counts_padding else int(inside.sum())
+            entries = entries_of(self.node, window)
             total = float(patch.sum(dtype=np.float64)) / entries
             passed = np.where(inside, error / entries, 0).astype(np.float32)
         kind: CellKind = "max_pool" if winner is not None else "average_pool"
         arrays = {"patch": patch, "passed": passed, **window.arrays}
         return self.frame(
-            kind, arrays, total=_finite(total), winner=winner, source=self.node.sources[0]
+            kind, arrays, total=finite_or_none(total), winner=winner, source=self.node.sources[0]
         )
 
     # -- sums -------------------------------------------------------------------------------------
@@ -269,7 +292,7 @@ class _Cell:
         return self.frame(
             "weighted_sum",
             arrays,
-            total=_finite(total),
+            total=finite_or_none(total),
             bias=bias,
             source=sources[0],
             weights=sources[1],
@@ -294,9 +317,9 @@ class _Cell:
                     node=source,
                     name=f"constant {k}" if source is None else self.seen.glass[source].name,
                     index=place,
-                    value=_finite(float(array[place])),
-                    local=_finite(slope),
-                    passed=_finite(passed),
+                    value=finite_or_none(float(array[place])),
+                    local=finite_or_none(slope),
+                    passed=finite_or_none(passed),
                 )
             )
         return tuple(found)
@@ -316,7 +339,3 @@ def _broadcast_place(place: Place, shape: Sequence[int]) -> Place:
     """
     last = place[len(place) - len(shape) :] if shape else ()
     return tuple(0 if size == 1 else k for k, size in zip(last, shape, strict=True))
-
-
-def _finite(x: float | None) -> float | None:
-    return None if x is None or not math.isfinite(x) else x

@@ -11,6 +11,7 @@ from typing import Literal
 from msgspec import Struct
 
 CellKind = Literal["convolution", "max_pool", "average_pool", "weighted_sum", "entrywise", "other"]
+BackKind = Literal["convolution", "max_pool", "average_pool", "weighted_sum", "entrywise", "whole"]
 What = Literal["value", "error", "passed", "local"]
 
 STATISTICS = (
@@ -210,6 +211,51 @@ class CellShown(Struct, frozen=True):
     weights: int | None = None
     winner: tuple[int, ...] | None = None
     operands: tuple[CellOperand, ...] = ()
+    text: str = ""
+
+
+class BackPart(Struct, frozen=True):
+    """What an operation that reads an entry adds to its error signal.
+
+    Attributes:
+        node: the result of the operation.
+        kind: which arrays the frame has.
+        total: what it adds, the sum of the products; null where it is not finite.
+        weights: number of the parameter; null without one.
+        index: of an entrywise operation: the entry that is made of it.
+        error: of an entrywise operation: the error signal of that entry.
+        local: of an entrywise operation: the derivative of that entry by it.
+    """
+
+    node: int
+    kind: BackKind
+    total: float | None
+    weights: int | None = None
+    index: tuple[int, ...] = ()
+    error: float | None = None
+    local: float | None = None
+
+
+class BackShown(Struct, frozen=True):
+    """The header of a frame "back": how the error signal of one entry of a node came about.
+
+    Attributes:
+        pass_id: of which pass.
+        node: of which node.
+        index: of the entry.
+        value: of the entry; null where it is not finite.
+        error: dE/d(entry), the sum of the parts to rounding; null where it is not finite or none
+            arrives.
+        parts: one for each operation that reads the entry and passes an error signal back.
+        text: where a part is "whole": the chain rule with its numbers.
+    """
+
+    pass_id: str
+    node: int
+    index: tuple[int, ...]
+    value: float | None
+    error: float | None
+    parts: tuple[BackPart, ...]
     text: str = ""
 
 

@@ -198,15 +198,15 @@ class ViewedPass:
         return WhyShown(
             node=number,
             verdict=found.verdict,
-            norm=_finite(found.norm),
+            norm=finite_or_none(found.norm),
             culprit=self.glass[found.culprit].index if found.culprit is not None else None,
             reason=found.reason,
             steps=tuple(
                 WhyStep(
                     self.glass[step.name].index,
                     step.name,
-                    _finite(step.factor),
-                    _finite(step.norm),
+                    finite_or_none(step.factor),
+                    finite_or_none(step.norm),
                 )
                 for step in found.steps
             ),
@@ -331,8 +331,13 @@ def _plain(values: NDArray[Any]) -> NDArray[Any]:
     return values.astype(kinds.get(values.dtype.kind, np.float32))
 
 
-def _finite(x: float) -> float | None:
-    return x if math.isfinite(x) else None
+def finite_or_none(x: float | None) -> float | None:
+    """Return a number for a header; None where it is not finite, as JSON has no such numbers.
+
+    >>> finite_or_none(2.0), finite_or_none(math.inf), finite_or_none(None)
+    (2.0, None, None)
+    """
+    return None if x is None or not math.isfinite(x) else x
 
 
 def fields_of(header: Any) -> dict[str, Any]:

@@ -73,6 +73,7 @@ def _asked() -> Mapping[str, Callable[[Query], Callable[[Any], Any]]]:
         "why": of_pass("why", node, index),
         "equations": of_pass("equations", node, index),
         "cell": of_pass("cell", node, index),
+        "back": of_pass("back", node, index),
         "field": of_pass("field", lambda q: q.number("group"), index),
         "maps": of_pass("maps"),
         "sequence": of_pass("sequence"),

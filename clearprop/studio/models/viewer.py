@@ -11,6 +11,7 @@ from clearprop import backend
 from clearprop.errors import ConfigurationError
 from clearprop.glass.nodes import program as programs
 from clearprop.glass.pictures import data_address
+from clearprop.studio.models.back import back_frame
 from clearprop.studio.models.cell import cell_frame
 from clearprop.studio.models.graph import network_graph
 from clearprop.studio.models.headers import What
@@ -145,6 +146,10 @@ class Viewer:
     def cell(self, pass_id: str, node: int, index: str) -> bytes:
         """Return the frame "cell"; see `cell_frame`."""
         return cell_frame(self.seen(pass_id), node, index)
+
+    def back(self, pass_id: str, node: int, index: str) -> bytes:
+        """Return the frame "back"; see `back_frame`."""
+        return back_frame(self.seen(pass_id), node, index)
 
     def field(self, pass_id: str, group: int, index: str) -> bytes:
         """Return the frame "field"; see `field_frame`."""

@@ -146,6 +146,42 @@ export interface CellShown {
   readonly text: string;
 }
 
+/** What an operation that reads an entry adds to its error signal. */
+export interface BackPart {
+  /** the result of the operation. */
+  readonly node: number;
+  /** which arrays the frame has. */
+  readonly kind: "average_pool" | "convolution" | "entrywise" | "max_pool" | "weighted_sum" | "whole";
+  /** what it adds, the sum of the products; null where it is not finite. */
+  readonly total: number | null;
+  /** number of the parameter; null without one. */
+  readonly weights: number | null;
+  /** of an entrywise operation: the entry that is made of it. */
+  readonly index: readonly number[];
+  /** of an entrywise operation: the error signal of that entry. */
+  readonly error: number | null;
+  /** of an entrywise operation: the derivative of that entry by it. */
+  readonly local: number | null;
+}
+
+/** The header of a frame "back": how the error signal of one entry of a node came about. */
+export interface BackShown {
+  /** of which pass. */
+  readonly pass_id: string;
+  /** of which node. */
+  readonly node: number;
+  /** of the entry. */
+  readonly index: readonly number[];
+  /** of the entry; null where it is not finite. */
+  readonly value: number | null;
+  /** dE/d(entry), the sum of the parts to rounding; null where it is not finite or none arrives. */
+  readonly error: number | null;
+  /** one for each operation that reads the entry and passes an error signal back. */
+  readonly parts: readonly BackPart[];
+  /** where a part is "whole": the chain rule with its numbers. */
+  readonly text: string;
+}
+
 /** The header of a frame "field": the receptive field of a unit. */
 export interface FieldShown {
   /** of which pass. */
