@@ -1,6 +1,8 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
 
+const STUDIO = "http://127.0.0.1:8150";
+
 // The page is built into the package, which serves it; `npm run dev` asks a running studio for data.
 export default defineConfig({
   plugins: [svelte()],
@@ -13,7 +15,13 @@ export default defineConfig({
   },
   server: {
     fs: { allow: [".."] },
-    proxy: { "/api": "http://127.0.0.1:8150", "/ws": { target: "ws://127.0.0.1:8150", ws: true } },
+    // The studio answers to its own page only, so the proxy asks in its name.
+    proxy: Object.fromEntries(
+      ["/api", "/ws"].map((path) => [
+        path,
+        { target: STUDIO, changeOrigin: true, headers: { origin: STUDIO }, ws: path === "/ws" },
+      ]),
+    ),
   },
   test: { include: ["src/**/*.test.ts"] },
 });
