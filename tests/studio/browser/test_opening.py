@@ -15,7 +15,7 @@ TABS = re.findall(r'^    title: "(.+)",$', (ROOT / "studio-ui/src/views.ts").rea
 
 def test_the_page_opens(page: Any, studio: str, capsys: pytest.CaptureFixture[str]) -> None:
     page.goto(studio)
-    page.get_by_role("navigation").wait_for()
+    page.get_by_role("navigation", name="Views").wait_for()
     assert page.title().endswith("clearprop studio")
     with capsys.disabled():
         sys.stdout.write(f" first paint after {first_paint(page):.0f} ms ")
@@ -29,7 +29,9 @@ def test_every_tab_opens_and_can_be_used_by_everybody(
     page.goto(studio)
     assert len(TABS) >= 2
     for title in TABS:
-        tab = page.get_by_role("navigation").get_by_role("link", name=title, exact=True)
+        tab = page.get_by_role("navigation", name="Views").get_by_role(
+            "link", name=title, exact=True
+        )
         tab.click()
         until(page, "title => document.title.startsWith(title)", title)
         assert tab.get_attribute("aria-current") == "page"
@@ -39,7 +41,7 @@ def test_every_tab_opens_and_can_be_used_by_everybody(
 
 def test_the_keyboard_reaches_the_page(page: Any, studio: str) -> None:
     page.goto(studio)
-    page.get_by_role("navigation").wait_for()
+    page.get_by_role("navigation", name="Views").wait_for()
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the page"
     page.keyboard.press("Enter")
