@@ -7,6 +7,8 @@ export interface View {
   readonly title: string;
   /** One sentence: the tooltip of its tab. */
   readonly about: string;
+  /** Whether it goes on while another view is shown, such as a training. */
+  readonly keeps?: boolean;
   readonly load: () => Promise<{ readonly default: Component }>;
 }
 
@@ -15,6 +17,7 @@ export const VIEWS: readonly View[] = [
     name: "playground",
     title: "Playground",
     about: "Train a small network on two inputs and look at every unit.",
+    keeps: true,
     load: () => import("./playground/Served.svelte"),
   },
   {
@@ -28,5 +31,11 @@ export const VIEWS: readonly View[] = [
     title: "Runs",
     about: "Look at trainings that were written to a folder: curves, diagnosis, and films of their weights.",
     load: () => import("./runs/Runs.svelte"),
+  },
+  {
+    name: "models",
+    title: "Any network",
+    about: "Look inside any network: its graph, and every value and error signal of one pass.",
+    load: () => import("./models/Models.svelte"),
   },
 ];

@@ -23,6 +23,8 @@ import { Past } from "./past";
 
 const STILL: Playing = { type: "playing", playing: false, compiling: false, ended: null, about: null };
 const SETTLED = 120;
+/** Milliseconds between two requests for the formulas of the same place. */
+const EXPLAINED_EVERY = 250;
 
 export class Studio {
   settings = $state.raw<Settings>(DEFAULTS);
@@ -65,6 +67,11 @@ export class Studio {
   #sent: Settings | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #resumes = false;
+  #looked: Place | null = null;
+  #asked: { readonly picture: Picture | null; readonly key: string } | null = null;
+  #explainedOf: Picture | null = null;
+  #explainedAt = 0;
+  #explaining: ReturnType<typeof setTimeout> | undefined;
 
   /** The picture that is drawn: the newest one, or one of before. Read `version` to follow it. */
   get picture(): Picture | null {
@@ -88,6 +95,7 @@ export class Studio {
 
   close(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#explaining);
     this.#engine?.close();
   }
 
@@ -122,6 +130,11 @@ export class Studio {
         break;
       case "explained":
         this.explained = answer;
+        // Answers come in the order of the requests: one to an older request is of an older picture.
+        this.#explainedOf =
+          this.#asked?.key === `${answer.layer} ${answer.unit}` && this.#newest?.step === answer.step
+            ? this.#asked.picture
+            : null;
         break;
       case "findings":
         if (answer.run === this.configured?.run) this.findings = answer;
@@ -146,6 +159,7 @@ export class Studio {
     this.problem = null;
     this.findings = null;
     this.explained = null;
+    this.#asked = this.#explainedOf = null;
     this.#newest = this.#shown = null;
     if (!isFork) this.features = null;
     this.previewed = null;
@@ -203,10 +217,9 @@ export class Studio {
       // For whoever measures how soon something is to be seen.
       if (!this.#hasShown) performance.mark("first-picture");
       this.#hasShown = true;
-      const isOther = this.#shown?.step !== this.#newest?.step;
       this.#shown = this.#newest;
       this.version++;
-      if (this.chosen && isOther && !this.playing.playing) this.#explain();
+      this.#explain();
     });
   }
 
@@ -272,15 +285,18 @@ export class Studio {
 
   choose(place: Place | null): void {
     this.chosen = place;
-    if (place) this.#explain();
+    this.#explain();
   }
 
-  /** Ask for the formulas of a place that is looked at. */
+  /** Formulas are of this place while none is chosen. */
   lookAt(place: Place | null): void {
-    if (!place || place.kind === "feature" || this.isRecorded) return;
-    const [newest, step] = [this.explained, this.#shown?.step];
-    const isKnown = newest?.layer === place.layer && newest.unit === place.unit && newest.step === step;
-    if (!isKnown) this.#engine?.ask({ type: "explain", layer: place.layer, unit: place.unit });
+    this.#looked = place;
+    this.#explain();
+  }
+
+  /** Whether the formulas are of the picture that is shown. Read `version` to follow it. */
+  get isExplained(): boolean {
+    return this.explained !== null && this.#explainedOf === this.picture;
   }
 
   chooseExample(example: number): void {
@@ -309,8 +325,21 @@ export class Studio {
 
   // --- parts ----------------------------------------------------------------------------------------
 
+  /** Ask for the formulas of the place that is looked at, of each picture once, and not too often. */
   #explain(): void {
-    this.lookAt(this.chosen);
+    const place = this.chosen ?? this.#looked;
+    if (!place || place.kind === "feature" || !this.configured) return;
+    const key = `${place.layer} ${place.unit}`;
+    const wait = this.#explainedAt + EXPLAINED_EVERY - performance.now();
+    if (this.#asked?.picture === this.#shown && this.#asked?.key === key) return;
+    clearTimeout(this.#explaining);
+    if (wait > 0 && this.#asked?.key === key) {
+      this.#explaining = setTimeout(() => this.#explain(), wait);
+      return;
+    }
+    this.#explainedAt = performance.now();
+    this.#asked = { picture: this.#shown, key };
+    this.#engine?.ask({ type: "explain", layer: place.layer, unit: place.unit });
   }
 
   #leaveThePast(): void {

@@ -216,6 +216,7 @@ def test_the_backward_numbers_are_shown(page: Any, studio: str) -> None:
     page.get_by_role("radio", name="Error signal").check(force=True)
     page.get_by_role("radio", name="Gradients").check(force=True)
     page.get_by_text(re.compile(r"full color: ±[\d.]+ · widest link: [\d.]+")).wait_for()
+    assert values_of(page) == {"units": "error", "links": "gradient"}
 
 
 # --- the examples --------------------------------------------------------------------------------
@@ -362,6 +363,21 @@ def test_a_lost_connection_comes_back_with_the_settings(page: Any, studio: str) 
     until(page, f"{STEP} === 0", seconds=COMPILED)
     assert units(page) == [7, 3, 1]
     assert len(sockets) == 2
+
+
+def test_a_run_goes_on_behind_another_view(page: Any, studio: str) -> None:
+    opened(page, studio, "?layers=3tanh")
+    button(page, "Play").click()
+    until(page, f"{EPOCH} > 3", seconds=COMPILED)
+    views = page.get_by_role("navigation")
+    views.get_by_role("link", name="Backward pass", exact=True).click()
+    button(page, "Pause").wait_for(state="hidden")
+    before = page.evaluate(EPOCH)
+    views.get_by_role("link", name="Playground", exact=True).click()
+    button(page, "Pause").wait_for()
+    assert page.evaluate(EPOCH) >= before
+    assert units(page) == [7, 3, 1]
+    assert values_of(page) == {"layers": "3tanh"}
 
 
 # --- everybody, and how fast ---------------------------------------------------------------------
