@@ -119,7 +119,7 @@ export function laneOf(trace: PassTrace, link: number, { spots, radius }: Drawin
   });
   const [a, b] = [spots[source], spots[user]];
   if (!a || !b || !between.length) return null;
-  const isFree = (y: number) => between.every((spot) => Math.abs(spot.y - y) > radius + 4);
+  const isFree = (y: number) => between.every((spot) => Math.abs(spot.y - y) > radius + 10);
   const level = b.y;
   if (isFree(level)) return null;
   const shifts = Array.from({ length: 40 }, (_, i) => (i % 2 ? -1 : 1) * 8 * Math.ceil((i + 1) / 2));
