@@ -6,7 +6,6 @@ what it takes. So the function can have the name of the package.
 
 from __future__ import annotations
 
-import importlib
 import sys
 from types import ModuleType
 from typing import Any
@@ -16,7 +15,9 @@ class _CallableModule(ModuleType):
     """This module; a call starts the studio."""
 
     def __call__(self, *what: Any, **options: Any) -> Any:
-        return importlib.import_module("clearprop.studio.start").studio(*what, **options)
+        from clearprop.studio.start import studio
+
+        return studio(*what, **options)
 
 
 sys.modules[__name__].__class__ = _CallableModule
