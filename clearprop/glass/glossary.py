@@ -64,13 +64,13 @@ GLOSSARY: dict[str, str] = {
         "activation to the sum."
     ),
     "activation": (
-        "The function that makes a unit's value from its weighted sum. Without one, many layers "
+        "The function that makes a unit's value from its total input. Without one, many layers "
         "can do no more than one."
     ),
     "weight": "The number by which a unit multiplies one of its inputs. Training changes it.",
-    "bias": "The number that a unit adds to its weighted sum. Training changes it.",
-    "weighted sum": "The inputs of a unit times their weights, summed, plus its bias.",
-    "value": "What a unit gives to the next layer: the activation of its weighted sum.",
+    "bias": "The number that a unit adds to its total input. Training changes it.",
+    "total input": "The weighted sum: the inputs of a unit times their weights, summed, plus its bias.",
+    "value": "What a unit gives to the next layer: the activation of its total input.",
     "learning rate": (
         "The size of the steps: a weight changes by the learning rate times its gradient. Too "
         "large, and the loss grows; too small, and learning takes forever."
