@@ -69,7 +69,7 @@ GLOSSARY: dict[str, str] = {
     ),
     "weight": "The number by which a unit multiplies one of its inputs. Training changes it.",
     "bias": "The number that a unit adds to its total input. Training changes it.",
-    "total input": "The weighted sum: the inputs of a unit times their weights, summed, plus its bias.",
+    "total input": "The weighted sum: a unit's inputs times their weights, summed, plus its bias.",
     "value": "What a unit gives to the next layer: the activation of its total input.",
     "learning rate": (
         "The size of the steps: a weight changes by the learning rate times its gradient. Too "

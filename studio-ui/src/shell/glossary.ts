@@ -34,7 +34,7 @@ export const GLOSSARY = {
   "activation": "The function that makes a unit's value from its total input. Without one, many layers can do no more than one.",
   "weight": "The number by which a unit multiplies one of its inputs. Training changes it.",
   "bias": "The number that a unit adds to its total input. Training changes it.",
-  "total input": "The weighted sum: the inputs of a unit times their weights, summed, plus its bias.",
+  "total input": "The weighted sum: a unit's inputs times their weights, summed, plus its bias.",
   "value": "What a unit gives to the next layer: the activation of its total input.",
   "learning rate": "The size of the steps: a weight changes by the learning rate times its gradient. Too large, and the loss grows; too small, and learning takes forever.",
   "optimizer": "The rule that turns gradients into changes of the weights.",
