@@ -102,18 +102,21 @@ def field_of(model: nn.Module, x: Examples | tuple[int, ...], layer: str, unit: 
     place = place_of(unit, output_shape(model, given[:1], layer), layer)
     if wiring:
         return Field(place, reached, None, 0)
+    marks = np.zeros((1, *output_shape(model, given[:1], layer)), np.bool_)
+    marks[(0, *place)] = True
     total = np.zeros(given.shape[1:])
     for i in range(0, len(given), BATCH):
-        total += np.asarray(_influence(model, given[i : i + BATCH], layer, place))
+        total += np.asarray(_influence(model, given[i : i + BATCH], marks, layer))
     return Field(place, reached, total / len(given), len(given))
 
 
-@partial(jax.jit, static_argnums=(2, 3))
-def _influence(model: nn.Module, x: jax.Array, layer: str, place: tuple[int, ...]) -> jax.Array:
+# The unit is marked, not given as an index, so that all units of a layer have one program.
+@partial(jax.jit, static_argnums=3)
+def _influence(model: nn.Module, x: jax.Array, marks: jax.Array, layer: str) -> jax.Array:
     """Return the sum of |d unit / d input| over the examples."""
 
     def units(x: jax.Array) -> jax.Array:
-        return ops.sum(passed(model, x, layer)[(slice(None), *place)])
+        return ops.sum(ops.where(marks, passed(model, x, layer), 0.0))
 
     # Examples do not see each other in evaluation, so that one sweep gives the slopes of all.
     slopes: jax.Array = grad(units)(x)
