@@ -42,9 +42,14 @@ exact entries that the pixels show.
 
 **maps**, k = 0.. for the layers, the input first: ``value.k`` and ``error.k`` uint8
 (maps, H, W), with ``value_limit.k`` and ``error_limit.k`` float32 (1,); for a layer without places
-H = 1 and W its units. An integer input has no ``error.k``.
+H = 1 and W its units. An integer input has no ``error.k``. Of a small network the exact numbers
+come with them, ``value_numbers.k`` and ``error_numbers.k`` float32 (maps, H, W). Where the places
+that a layer reads are rectangles, ``rows.k`` (H, 2) and ``columns.k`` (W, 2) int32 are the first
+and the last row and column of the input that can reach each of its rows and columns;
+``rows.k.i`` and ``columns.k.i`` are those of the layer that it reads by ``reads[i]``. A first one
+behind the last is none: the window lies in the padding.
 
-**cell**, by its kind:
+**cell**, by its ``cell_kind``:
 
 - convolution: ``patch``, ``kernel`` and ``product`` float32 (kh, kw, channels); ``inside`` uint8
   (kh, kw), 0 where the patch is padding; ``rows`` int32 (kh,), ``columns`` int32 (kw,), of the

@@ -129,6 +129,19 @@ class NumbersShown(Struct, frozen=True):
 # --- pictures ------------------------------------------------------------------------------------
 
 
+class LayerRead(Struct, frozen=True):
+    """A layer that another one reads, with no further layer between them.
+
+    Attributes:
+        layer: its number in the frame.
+        same_channel: whether an entry reads its own channel alone; null where the places that it
+            reads are no rectangle, as those of a linear layer.
+    """
+
+    layer: int
+    same_channel: bool | None
+
+
 class MapsLayer(Struct, frozen=True):
     """A layer in a frame "maps".
 
@@ -140,6 +153,8 @@ class MapsLayer(Struct, frozen=True):
         shape: of its output, the batch first.
         maps: how many of its maps the frame has, the first ones.
         factor: rows and columns of a pixel.
+        kernel: number of the parameter that is the kernel of a convolution; null for others.
+        reads: the layers whose outputs it takes.
     """
 
     node: int
@@ -149,6 +164,8 @@ class MapsLayer(Struct, frozen=True):
     shape: tuple[int, ...]
     maps: int
     factor: int
+    kernel: int | None
+    reads: tuple[LayerRead, ...]
 
 
 class MapsShown(Struct, frozen=True):
@@ -185,7 +202,7 @@ class CellShown(Struct, frozen=True):
         pass_id: of which pass.
         node: the node whose entry is explained. An entry of a linear layer's sum with its bias is
             explained at the product before it.
-        kind: which arrays the frame has.
+        cell_kind: which arrays the frame has.
         index: of the entry.
         value: of the entry; null where it is not finite.
         error: dE/d(entry); null where none arrives or it is not finite.
@@ -201,7 +218,7 @@ class CellShown(Struct, frozen=True):
 
     pass_id: str
     node: int
-    kind: CellKind
+    cell_kind: CellKind
     index: tuple[int, ...]
     value: float | None
     error: float | None

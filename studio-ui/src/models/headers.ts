@@ -76,6 +76,14 @@ export interface NumbersShown {
   readonly shape: readonly number[];
 }
 
+/** A layer that another one reads, with no further layer between them. */
+export interface LayerRead {
+  /** its number in the frame. */
+  readonly layer: number;
+  /** whether an entry reads its own channel alone; null where the places that it reads are no rectangle, as those of a linear layer. */
+  readonly same_channel: boolean | null;
+}
+
 /** A layer in a frame "maps". */
 export interface MapsLayer {
   /** number of its output. */
@@ -92,6 +100,10 @@ export interface MapsLayer {
   readonly maps: number;
   /** rows and columns of a pixel. */
   readonly factor: number;
+  /** number of the parameter that is the kernel of a convolution; null for others. */
+  readonly kernel: number | null;
+  /** the layers whose outputs it takes. */
+  readonly reads: readonly LayerRead[];
 }
 
 /** The header of a frame "maps": values and error signals of every layer as pictures. */
@@ -123,7 +135,7 @@ export interface CellShown {
   /** the node whose entry is explained. An entry of a linear layer's sum with its bias is explained at the product before it. */
   readonly node: number;
   /** which arrays the frame has. */
-  readonly kind: "average_pool" | "convolution" | "entrywise" | "max_pool" | "other" | "weighted_sum";
+  readonly cell_kind: "average_pool" | "convolution" | "entrywise" | "max_pool" | "other" | "weighted_sum";
   /** of the entry. */
   readonly index: readonly number[];
   /** of the entry; null where it is not finite. */
