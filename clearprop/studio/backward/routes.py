@@ -16,8 +16,8 @@ All take ``digits``; pages with a name take ``seed``, a trace also ``detail`` an
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 import msgspec
@@ -126,9 +126,10 @@ class _BackwardApi:
         return await run_in_threadpool(work)
 
 
-def _module(name: str) -> Any:
+def _module(name: str) -> ModuleType:
     with IMPORTS:
-        return importlib.import_module(f"clearprop.studio.backward.{name}")
+        from clearprop.studio.backward import answers, sources
+    return {"answers": answers, "sources": sources}[name]
 
 
 def _asked(request: Request) -> tuple[PassSource, int]:
