@@ -10,7 +10,7 @@ from urllib.parse import quote
 from clearprop.errors import unknown_name
 from clearprop.recipes.catalog import RECIPES, RUNS
 
-VIEWS = ("playground", "backward", "runs")
+VIEWS = ("playground", "backward", "runs", "models")
 """The views of the page, as `studio-ui/src/views.ts` has them; a test compares the two."""
 
 # Of a run folder; the files that have these names as constants import JAX.
