@@ -12,11 +12,19 @@ import type {
 
 export type Source = TraceWish["source"];
 
+export interface PassLimits {
+  /** With how many digits its numbers can be shown. */
+  readonly digits: readonly number[];
+  readonly passes: number;
+}
+
 export interface PassSupply {
   readonly pages: () => Promise<readonly PassPage[]>;
   readonly trace: (wish: TraceWish) => Promise<PassTrace>;
   readonly sheet: (source: Source, digits: number) => Promise<ExerciseSheet>;
   readonly marks: (wish: MarkWish) => Promise<AnswerMarks>;
+  /** What there is of a source; without this, any number of digits and many passes. */
+  readonly limits?: (source: Source) => PassLimits;
   /** The address of a page to print. */
   readonly printed: (kind: "worked" | "blank", source: Source, digits: number) => string;
 }
