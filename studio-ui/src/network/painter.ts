@@ -21,6 +21,8 @@ export interface Scene {
   readonly columns: readonly Column[];
   readonly picture: Picture | null;
   readonly features: FeaturePicture | null;
+  /** Maps of all rows of the first column, for those that are no inputs. */
+  readonly previews: FeaturePicture | null;
   /** The rows of the first column that are inputs of the network, in their order. */
   readonly inputs: readonly number[];
   readonly units: UnitsShow;
@@ -31,21 +33,24 @@ export interface Scene {
 }
 
 /** With more links, only the strongest are drawn. */
-export const MOST_LINKS = 1600;
+export const MOST_LINKS = 900;
 const MOST_DASHED = 500;
 const RADIUS = 0.16;
 
 export class Painter {
   readonly #features = new Atlas();
+  readonly #previews = new Atlas();
   readonly #layers: Atlas[] = [];
   #shown: Picture | null = null;
   #ofFeatures: FeaturePicture | null = null;
+  #ofPreviews: FeaturePicture | null = null;
 
   paint(context: CanvasRenderingContext2D, scene: Scene, now: number): void {
     this.#upload(scene);
     const gradient = scene.links === "gradient" ? largestGradient(scene.picture) : 0;
     const limit = scene.units === "boundary" ? 0 : largest(scene.picture, scene.units);
     drawLinks(context, scene, gradient, now);
+    if (scene.previews) drawPreviews(context, scene, this.#previews);
     drawFeatures(context, scene, this.#features, limit);
     if (!scene.picture) drawEmpty(context, scene);
     scene.picture?.layers.forEach((layer, k) => {
@@ -81,6 +86,10 @@ export class Painter {
       this.#ofFeatures = scene.features;
       const { heat, limit, grid } = scene.features;
       this.#features.fill(heat, limit.length, grid);
+    }
+    if (scene.previews && scene.previews !== this.#ofPreviews) {
+      this.#ofPreviews = scene.previews;
+      this.#previews.fill(scene.previews.heat, scene.previews.limit.length, scene.previews.grid);
     }
     if (scene.picture && scene.picture !== this.#shown && scene.units === "boundary") {
       this.#shown = scene.picture;
@@ -217,6 +226,20 @@ function drawFeatures(
     context.restore();
     outline(context, scene, x, y, side, scene.chosen?.kind === "feature" && scene.chosen.unit === i);
     if (scene.units !== "boundary") label(context, number, limit, box.x, box.y, side);
+  });
+}
+
+/** Features that can be switched on are pale. */
+function drawPreviews(context: CanvasRenderingContext2D, scene: Scene, atlas: Atlas): void {
+  scene.columns[0]?.boxes.forEach(({ x, y, size }, row) => {
+    if (scene.inputs.includes(row)) return;
+    context.save();
+    context.globalAlpha = 0.3;
+    context.beginPath();
+    context.roundRect(x - size / 2, y - size / 2, size, size, size * RADIUS);
+    context.clip();
+    atlas.draw(context, row, x - size / 2, y - size / 2, size);
+    context.restore();
   });
 }
 
