@@ -299,8 +299,7 @@ class _TraceWriter:
         )
         said = (
             "Each weight moves against its gradient: the new weight is the old one minus the "
-            "learning rate times its error signal. "
-            f"{flow.solution.sheet.sections[-1].closing}"
+            "learning rate times its error signal."
         )
         if not flow.run.given.learned:
             said = said.replace("weight", "number")

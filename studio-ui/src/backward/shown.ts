@@ -45,6 +45,11 @@ function alone(trace: PassTrace, node: number): boolean {
   return trace.nodes[node]?.total === null;
 }
 
+/** A number as text, with a minus sign as long as a plus sign. */
+export function signed(text: string): string {
+  return text.replaceAll("-", "−");
+}
+
 /** Whether a step computes a value. */
 export function computes(step: PassStep): boolean {
   return step.phase === "forward" || step.phase === "loss";
@@ -100,6 +105,11 @@ export function spoken(trace: PassTrace, position: number): string {
       if (text) said.push(text);
     }
   }
-  if (step.phase === "update") for (const one of trace.changes) said.push(one.equation.text);
+  if (step.phase === "update") {
+    for (const one of trace.changes) said.push(one.equation.text);
+    for (const { name, before, after } of trace.outputs) {
+      said.push(`${name} is ${before.text} in this pass and ${after.text} in the next.`);
+    }
+  }
   return said.join(" ");
 }

@@ -405,6 +405,28 @@ def test_the_page_can_be_used_by_everyone(
         context.close()
 
 
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("page=nothing", "Unknown exercise 'nothing'"),
+        ("run=nothing", "There is no run of this name"),
+        ("page=playground", "There is no network of the playground any more"),
+    ],
+)
+def test_what_cannot_be_shown_is_told(browser: Any, studio: str, state: str, words: str) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{studio}#/backward?{state}")
+    problem = page.get_by_role("alert")
+    problem.wait_for(timeout=LOADED)
+    assert words.lower() in problem.inner_text().lower()
+    # Another page can be chosen, and the problem goes.
+    page.get_by_label("What is worked out").select_option("2-2-1")
+    page.locator(".room [data-unit=h2]").wait_for(timeout=LOADED)
+    assert problem.count() == 0
+    context.close()
+
+
 def test_a_phone_steps_by_touch(browser: Any, studio: str) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
     page = context.new_page()
