@@ -26,16 +26,23 @@ class Values:
     they do not, they are divided into parts that fit. A part is computed when one of its arrays is
     read, and the parts that were not read for the longest time are dropped.
 
+    Args:
+        program: the traced pass.
+        given: the arrays that it takes.
+        budget: bytes that the arrays may take; None asks how much memory there is, which takes
+            longer than a small pass.
+
     Attributes:
         program: the traced pass.
         given: the arrays that it takes.
+        budget: bytes that the arrays may take.
     """
 
-    def __init__(self, program: Program, given: Sequence[Array]) -> None:
+    def __init__(self, program: Program, given: Sequence[Array], budget: int | None = None) -> None:
         self.program = program
         self.given = given
-        self._budget = programs.budget()
-        self._parts = _cut(program.sizes, self._budget)
+        self.budget = programs.budget() if budget is None else budget
+        self._parts = _cut(program.sizes, self.budget)
         self._part_of = {n: part for part in self._parts for n in part}
         self._upright: set[int] = set()
         self._summaries: dict[int, ArraySummary] = {}
@@ -110,7 +117,7 @@ class Values:
     def _make_room(self, part: range) -> None:
         sizes = self.program.sizes
         needed = sum(sizes[n] for n in part)
-        while self._kept and needed + sum(sizes[n] for p in self._kept for n in p) > self._budget:
+        while self._kept and needed + sum(sizes[n] for p in self._kept for n in p) > self.budget:
             self._kept.popitem(last=False)
 
 

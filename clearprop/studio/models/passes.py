@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clearprop import nn
 from clearprop.errors import ConfigurationError
 from clearprop.glass.explain import Glass, GlassNode, explain
 from clearprop.glass.explain.sample import layouts
 from clearprop.glass.nodes import program as programs
 from clearprop.glass.nodes.array_summary import ArraySummary
+from clearprop.glass.nodes.values import Values
 from clearprop.memory import shown_size
 from clearprop.nn.definitions import ENDS
 from clearprop.studio.frames import pack
@@ -78,6 +80,30 @@ class ViewedPass:
             output = _output(glass)
         made = np.asarray(output.value) if output is not None else None
         return cls(name, opened, aim, glass, outcome_of(opened, aim, made))
+
+    def again(self, model: nn.Module) -> ViewedPass:
+        """Return the pass of the same input through the same network with other weights.
+
+        A target that is the prediction is found anew. It takes milliseconds: nothing is checked,
+        and the memory for the arrays is not asked for again.
+
+        Args:
+            model: of the same class and shapes.
+        """
+        opened = replace(self.opened, subject=replace(self.opened.subject, model=model))
+        aim, glass = self.aim, self._swept(model, self.aim)
+        output = _output(glass)
+        if aim.assumed and output is not None and opened.output == "class":
+            aim = with_prediction(opened, aim, np.asarray(output.value))
+            if not np.array_equal(aim.y, self.aim.y):
+                glass = self._swept(model, aim)
+                output = _output(glass)
+        made = np.asarray(output.value) if output is not None else None
+        return ViewedPass(self.name, opened, aim, glass, outcome_of(opened, aim, made))
+
+    def _swept(self, model: nn.Module, aim: Aim) -> Glass:
+        program, arrays = programs.prepare(model, aim.x, aim.y, self.opened.loss, False, None)
+        return Glass(Values(program, arrays, self.glass.values.budget))
 
     @property
     def size(self) -> int:

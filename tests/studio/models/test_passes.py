@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,8 @@ from clearprop import nn, tree
 from clearprop.errors import ClearpropError, ConfigurationError
 from clearprop.studio.models import passes
 from clearprop.studio.models.headers import STATISTICS
+from clearprop.studio.models.messages import PassRequest, Pixels
+from clearprop.studio.models.opened import Opened
 from clearprop.studio.models.passes import ViewedPass, entry
 from clearprop.studio.models.sources import Offer
 from tests.studio.models.conftest import ALPHABET, Seen, read, viewed
@@ -231,3 +235,24 @@ def test_a_pass_that_does_not_fit_is_refused(lenet: Seen, monkeypatch: pytest.Mo
     monkeypatch.setattr(passes.programs, "budget", lambda: 10_000)
     with pytest.raises(ClearpropError, match="do not fit into the memory"):
         lenet.begin(example=4)
+
+
+@pytest.mark.parametrize("wanted", [{"example": 2}, {"pixels": True}], ids=["example", "own"])
+def test_the_same_input_with_other_weights(lenet: Seen, wanted: dict[str, Any]) -> None:
+    if "pixels" in wanted:
+        drawn = np.random.default_rng(3).integers(0, 256, (28, 28, 1)).astype(np.uint8)
+        wanted = {"pixels": Pixels((28, 28, 1), base64.b64encode(drawn.tobytes()).decode())}
+    opened = lenet.viewer.opened(lenet.source)
+    first = lenet.seen(**wanted)
+    for seed in (4, 5, 6):
+        model = type(opened.model)().init(seed)
+        again = first.again(model)
+        other = Opened(
+            opened.entry, replace(opened.subject, model=model), opened.followed, opened.loss
+        )
+        fresh = ViewedPass.of("fresh", other, PassRequest(lenet.source, **wanted))
+        assert again.outcome == fresh.outcome
+        for one, node in zip(again.glass, fresh.glass, strict=True):
+            np.testing.assert_array_equal(np.asarray(one.value), np.asarray(node.value))
+            if node.error is not None:
+                np.testing.assert_array_equal(np.asarray(one.error), np.asarray(node.error))
