@@ -1,6 +1,7 @@
 """One run of the playground as the page shows it: trained, changed by hand, drawn and explained.
 
-Shape letters: N examples, F features, G cells along a side of a heat map.
+Shape letters: N examples, F features, I inputs of a layer, O its units, G cells along a side of a
+heat map.
 """
 
 from __future__ import annotations
@@ -200,8 +201,20 @@ class ShownRun(WatchedRun):
     def picture(self, *, first: bool = False) -> bytes:
         """Return a frame of the run as it is now.
 
+        Its header has run, step, epoch, example, seconds of training, ``loss`` and ``target`` of
+        the chosen example (the target as the loss takes it), and objective, training_error,
+        test_error and test_objective of the last epoch, null before the first.
+
+        Its arrays, for the layers k = 0, 1, ... of which the last is the output: ``weight.k``
+        (I, O), ``bias.k`` (O,), and of the chosen example ``preactivation.k``, ``value.k``,
+        ``error.k`` = dE/dvalue, ``delta.k`` = dE/dpreactivation, (O,) each, ``weight_gradient.k``
+        (I, O), ``bias_gradient.k`` (O,); ``heat.k`` and ``limit.k``, see `Heat`; ``input`` and
+        ``input_error`` (F,).
+
         Args:
-            first: whether it is the first after `PageConfigured`: it has the points too.
+            first: whether it is the first after `PageConfigured`. It has also ``feature_heat``
+                (F, G, G), ``feature_limit`` (F,), ``points`` (N, 2), the training part first, and
+                ``targets`` (N,), the numbers of the classes or of a regression.
         """
         numbers, last = self.numbers, self.last
         fields = {
