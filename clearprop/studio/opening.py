@@ -1,8 +1,7 @@
-"""What the page opens: the view of a run, a recipe or a model, as far as there is one."""
+"""What the page opens: the view of a run, a recipe or a model."""
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -10,11 +9,11 @@ from urllib.parse import quote
 from clearprop.errors import unknown_name
 from clearprop.recipes.catalog import RECIPES, RUNS
 
-VIEWS = ("playground", "backward", "runs", "models")
-"""The views of the page, as `studio-ui/src/views.ts` has them; a test compares the two."""
+OF_RUNS, OF_MODELS = "runs", "models"
+"""Names of views, as `studio-ui/src/views.ts` has them; a test compares the two."""
 
 # Of a run folder; the files that have these names as constants import JAX.
-CONFIG, MODEL_SUFFIX, REPORT = "config.json", ".safetensors", "report.html"
+CONFIG, MODEL_SUFFIX = "config.json", ".safetensors"
 
 
 class Opening(NamedTuple):
@@ -47,6 +46,8 @@ def opening_of(what: str | None, runs: Path = RUNS) -> Opening:
 
     >>> opening_of(None)
     Opening(view='', runs=...Path('runs'), about='', files=())
+    >>> opening_of("lenet5").view
+    '#/models?source=recipe%3Alenet5'
     """
     if what is None:
         return Opening(runs=runs)
@@ -54,11 +55,15 @@ def opening_of(what: str | None, runs: Path = RUNS) -> Opening:
     if path.is_dir():
         return of_run(path)
     if path.suffix == MODEL_SUFFIX and path.is_file():
-        return _of_model(path, runs)
-    if what in RECIPES:
-        return _of_recipe(what, runs)
-    known = sorted(str(config.parent) for config in runs.glob(f"*/{CONFIG}"))
-    raise unknown_name("run, model or recipe", what, [*known, *RECIPES])
+        if (path.parent / CONFIG).is_file():
+            return of_run(path.parent)
+        return Opening(address_of_model(f"file:{path.name}"), runs, files=(path,))
+    if what not in RECIPES:
+        known = sorted(str(config.parent) for config in runs.glob(f"*/{CONFIG}"))
+        raise unknown_name("run, model or recipe", what, [*known, *RECIPES])
+    if RECIPES[what].kind.endswith("Recipe"):
+        return Opening(address_of_model(f"recipe:{what}"), runs)
+    return _of_study(what, runs)
 
 
 def of_run(path: Path) -> Opening:
@@ -71,15 +76,7 @@ def of_run(path: Path) -> Opening:
 
     read_config(path)
     whole = path.resolve()
-    if "runs" in VIEWS:
-        return Opening(f"#/runs?run={quote(whole.name)}", whole.parent)
-    report = path / REPORT
-    seen = (
-        f"its report is {report}"
-        if report.is_file()
-        else f"`clearprop report {shlex.quote(str(path))}` writes its report"
-    )
-    return Opening("", whole.parent, f"the studio has no view of a run yet; {seen}")
+    return Opening(f"#/{OF_RUNS}?run={quote(whole.name, safe='')}", whole.parent)
 
 
 def address_of_model(source: str) -> str:
@@ -88,31 +85,18 @@ def address_of_model(source: str) -> str:
     >>> address_of_model("file:my model.safetensors")
     '#/models?source=file%3Amy%20model.safetensors'
     """
-    return f"#/models?source={quote(source, safe='')}"
+    return f"#/{OF_MODELS}?source={quote(source, safe='')}"
 
 
-def _of_recipe(name: str, runs: Path) -> Opening:
-    """Return what the page opens for a recipe: its network before training, or its newest run."""
-    if "models" in VIEWS and RECIPES[name].kind.endswith("Recipe"):  # a study has no network
-        return Opening(address_of_model(f"recipe:{name}"), runs)
-    found = [config for config in runs.glob(f"{name}-*/{CONFIG}") if _numbered(config, name)]
+def _of_study(name: str, runs: Path) -> Opening:
+    """Return what the page opens for a study, which has no single network: its newest folder."""
+    found = [config for config in runs.glob(f"{name}-*/{CONFIG}") if _is_numbered(config, name)]
     newest = max(found, key=lambda config: config.stat().st_mtime, default=None)
     if newest is None:
-        about = f"there is no run of this recipe yet; `clearprop train {name}` makes one"
-        return Opening("", runs, about)
-    opening = of_run(newest.parent)
-    about = f"of {name} it opens the newest run, {newest.parent}"
-    return opening._replace(about=f"{about}; {opening.about}" if opening.about else about)
+        about = f"{name} compares several models; `clearprop train {name}` makes a run of it"
+        return Opening(f"#/{OF_RUNS}", runs, about)
+    return of_run(newest.parent)._replace(about=f"of {name} it opens {newest.parent}")
 
 
-def _numbered(config: Path, name: str) -> bool:
+def _is_numbered(config: Path, name: str) -> bool:
     return config.parent.name.removeprefix(f"{name}-").isdecimal()
-
-
-def _of_model(path: Path, runs: Path) -> Opening:
-    if (path.parent / CONFIG).is_file():
-        return of_run(path.parent)
-    if "models" in VIEWS:
-        return Opening(address_of_model(f"file:{path.name}"), runs, files=(path,))
-    about = f"the studio has no view of a model yet; `clearprop summary {shlex.quote(str(path))}`"
-    return Opening("", runs, f"{about} shows its layers")

@@ -174,7 +174,7 @@ class _Cell:
         header = CellShown(
             pass_id=self.seen.name,
             node=self.node.index,
-            kind=kind,
+            cell_kind=kind,
             index=self.place,
             value=finite_or_none(self.value),
             error=finite_or_none(self.error),

@@ -27,11 +27,8 @@ MOST_TILES = 256
 WISHED_TILES = 64
 """So many tiles are shown before their pixels stand for several entries."""
 
-MOST_EXACT = 1 << 16
-"""Up to so many pixels have their exact numbers with them."""
-
-WIDEST_ROW = 64
-"""Of a vector: so many entries stand in a row at most."""
+LONGEST_ROW = 20
+"""A vector of so many entries is not broken into rows."""
 
 Layout = Literal["picture", "kernel", ""]
 
@@ -116,7 +113,8 @@ def axes_of(shape: Sequence[int], layout: Layout = "") -> Axes:
 
     Args:
         shape: of it.
-        layout: "picture" (B, R, C, P), "kernel" (R, C, in, out), or "" for (..., R, C).
+        layout: "picture" (B, R, C, P), "kernel" (R, C, in, out), or "" for (..., R, C). Of kernels
+            those of one input channel come first, one for each filter.
 
     >>> axes_of((1, 28, 28, 6), "picture"), axes_of((1, 16, 32)).rows, axes_of((1, 10)).wrap
     (Axes(tiles=(3,), rows=(1,), columns=(2,), wrap=0), (1,), 10)
@@ -124,7 +122,7 @@ def axes_of(shape: Sequence[int], layout: Layout = "") -> Axes:
     if layout == "picture" and len(shape) == 4:
         return Axes((3,), (1,), (2,))
     if layout == "kernel" and len(shape) == 4:
-        return Axes((3, 2), (0,), (1,))
+        return Axes((2, 3), (0,), (1,))
     long = [axis for axis, size in enumerate(shape) if size > 1]
     if not long:
         return Axes((), (), ())
@@ -135,9 +133,8 @@ def axes_of(shape: Sequence[int], layout: Layout = "") -> Axes:
 
 def _row_of(size: int) -> int:
     """Return how many entries of a vector stand in a row."""
-    if size <= WIDEST_ROW:
-        return size
-    return max(WIDEST_ROW, 1 << math.ceil(math.log2(math.sqrt(size))))
+    # Rows that are twice as long as there are rows, in powers of 2.
+    return size if size <= LONGEST_ROW else 1 << round(math.log2(math.sqrt(2 * size)))
 
 
 def shown(array: ArrayLike, layout: Layout = "", first: int = 0) -> TiledPart:

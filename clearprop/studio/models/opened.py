@@ -128,7 +128,8 @@ class Opened:
     def called(self, row: int) -> str:
         """Return the name of an example in words."""
         subject = self.subject
-        name = f"{subject.part} {subject.noun} {subject.called(row)}"
+        part = "" if subject.part == "given" else f"{subject.part} ".replace("made up", "made-up")
+        name = f"{part}{subject.noun} {subject.called(row)}"
         return f"{name} of {subject.data_name}" if subject.data_name else name
 
     def target_text(self, row: int) -> str:

@@ -29,7 +29,6 @@ from clearprop.studio.models.headers import (
 )
 from clearprop.studio.models.messages import PassRequest, WhyShown, WhyStep
 from clearprop.studio.models.numbers import (
-    MOST_EXACT,
     Layout,
     codes_of,
     saturated_fraction,
@@ -129,10 +128,10 @@ class ViewedPass:
             )
         return self.glass[number]
 
-    def frame(self) -> bytes:
-        """Return the frame "pass"."""
+    def shown(self) -> PassShown:
+        """Return the header of the frame "pass"."""
         objective = self.glass.objective
-        header = PassShown(
+        return PassShown(
             pass_id=self.name,
             source=self.opened.entry.id,
             example=self.aim.row,
@@ -145,9 +144,12 @@ class ViewedPass:
             picture=self.aim.picture,
             remarks=(*self.opened.remarks, *self.aim.remarks),
         )
+
+    def frame(self) -> bytes:
+        """Return the frame "pass"."""
         rows = [_statistics_of(node) for node in self.glass]
         value, error = (np.array(part, np.float32) for part in zip(*rows, strict=True))
-        return pack("pass", fields_of(header), {"value": value, "error": error})
+        return pack("pass", fields_of(self.shown()), {"value": value, "error": error})
 
     def array(self, number: int, what: What = "value", given: int = 0, first: int = 0) -> bytes:
         """Return the frame "array" of a node.
@@ -183,9 +185,7 @@ class ViewedPass:
             factor=part.factor,
             limit=limit,
         )
-        arrays: dict[str, NDArray[Any]] = {"codes": codes}
-        if part.entries.size <= MOST_EXACT:
-            arrays["numbers"] = part.entries
+        arrays: dict[str, NDArray[Any]] = {"codes": codes, "numbers": part.entries}
         return pack("array", fields_of(header), arrays)
 
     def numbers(self, number: int, what: What, given: int, index: str) -> bytes:

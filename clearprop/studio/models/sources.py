@@ -91,7 +91,7 @@ class Sources:
     def version(self, source: str) -> object:
         """Return what changes when a source is offered or written anew."""
         if source in self._offers:
-            return id(self._offers[source])
+            return self._offers[source]
         kind, _, name = source.partition(":")
         path = {"run": self._runs, "file": self._saved}.get(kind, dict[str, Path])().get(name)
         model = path / MODEL if path is not None and path.is_dir() else path
@@ -129,7 +129,7 @@ class Sources:
         # A place for networks of other libraries: a file of another ending is another kind here.
         match entry.kind:
             case "object":
-                return _of_offer(entry, self._offers[source])
+                return open_offer(entry, self._offers[source])
             case "run":
                 return _of_folder(entry, self._runs()[name])
             case "file":
@@ -238,7 +238,8 @@ def _of_recipe(entry: SourceEntry, name: str) -> Opened:
 # -- models without a run -----------------------------------------------------------------------
 
 
-def _of_offer(entry: SourceEntry, given: Offer) -> Opened:
+def open_offer(entry: SourceEntry, given: Offer) -> Opened:
+    """Return a model that Python gives, opened."""
     if isinstance(given.model, Run):
         subject = gather(given.model, given.data, given.loss)
         if len(subject):

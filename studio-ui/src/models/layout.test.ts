@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 
+import { breaks } from "./columns";
 import { residual } from "./example_graph";
 import { layout, spread, type GraphLayout } from "./layout";
 import { groupId, NetworkTree, ROOT, type ItemId } from "./tree";
@@ -66,6 +67,38 @@ test("lines go down, from the bottom of a box to the top of another", () => {
       expect([...ys].sort((a, b) => a - b)).toEqual(ys);
     }
   }
+});
+
+test("a long chain is broken into columns that fill the room", () => {
+  const closed = new Set([ROOT, BLOCK]);
+  const made = layout(tree, closed, { width: 1000, height: 260 });
+  const whole = layout(tree, closed);
+  expect(made.height).toBeLessThan(whole.height);
+  expect(made.width).toBeGreaterThan(whole.width);
+  expect(new Set(made.boxes.map((one) => one.id))).toEqual(new Set(whole.boxes.map((one) => one.id)));
+  for (const line of made.lines) {
+    const [from, to] = [box(made, line.from), box(made, line.to)];
+    expect(line.points.slice(0, 2)).toEqual([from.x + from.width / 2, from.y + from.height]);
+    expect(line.points[line.points.length - 2]).toBeCloseTo(to.x + to.width / 2);
+    expect(line.points.at(-1)).toBeCloseTo(to.y);
+    if (to.y > from.y || to.depth > 0) continue;
+    // It goes up between the columns, through no box.
+    const lane = line.points[line.points.length - 6] ?? 0;
+    for (const one of made.boxes) expect(lane < one.x || lane > one.x + one.width).toBe(true);
+  }
+  for (const one of made.boxes) {
+    for (const other of made.boxes) {
+      if (one.id === other.id || tree.parent(one.id) !== tree.parent(other.id)) continue;
+      const isApart = one.x + one.width <= other.x || other.x + other.width <= one.x || one.y + one.height <= other.y || other.y + other.height <= one.y;
+      expect(isApart).toBe(true);
+    }
+  }
+});
+
+test("a chain is broken only where one line goes on", () => {
+  expect(breaks(4, [[0, 1], [1, 2], [2, 3]])).toEqual([true, true, true]);
+  expect(breaks(4, [[0, 1], [1, 2], [0, 2], [2, 3]])).toEqual([false, false, true]);
+  expect(breaks(3, [[0, 2]])).toEqual([false, false]);
 });
 
 test("a folded chain is straight, and the way around a block has a lane of its own", () => {

@@ -2,6 +2,7 @@
 // bottom: the longest path decides the rank, barycenters the order in a rank. What comes from outside
 // enters at a port at the top of the group, and what is read outside leaves at one at the bottom.
 
+import { breaks, columnsOf, GAP, shifts, type Size } from "./columns";
 import { isGroup, ROOT, type ItemId, type NetworkTree } from "./tree";
 
 export interface Box {
@@ -33,7 +34,7 @@ export const WIDTH = 172;
 export const HEIGHT = 46;
 export const HEADER = 24;
 const GAP_X = 22;
-const GAP_Y = 26;
+const GAP_Y = 22;
 const LANE = 16;
 const PADDING = 14;
 const SWEEPS = 6;
@@ -66,6 +67,17 @@ interface Inner {
   /** The bends of a line between two slots, by their keys. */
   readonly bends: ReadonlyMap<string, readonly Slot[]>;
   readonly at: ReadonlyMap<string, Slot>;
+  /** Where the columns are that the ranks are broken into. */
+  readonly columns: readonly Strip[];
+}
+
+/** A column in its place: its ranks, and where it is. */
+interface Strip {
+  readonly first: number;
+  readonly last: number;
+  readonly left: number;
+  readonly top: number;
+  readonly bottom: number;
 }
 
 const item = (id: ItemId) => `i${id}`;
@@ -73,14 +85,23 @@ const inPort = (from: ItemId) => `in${from}`;
 const outPort = (from: ItemId) => `out${from}`;
 const link = (a: string, b: string) => `${a}>${b}`;
 
-export function layout(tree: NetworkTree, open: ReadonlySet<ItemId>): GraphLayout {
+/** A group inside another one is broken into columns for a room of this size. */
+const INNER_ROOM: Size = { width: 1500, height: 1100 };
+
+/**
+ * Lay out what is shown of a network.
+ *
+ * @param room of the screen: a long chain is broken into columns that fill it; null keeps one column.
+ */
+export function layout(tree: NetworkTree, open: ReadonlySet<ItemId>, room: Size | null = null): GraphLayout {
   const pairs = visiblePairs(tree, open);
   const links = linksByGroup(tree, pairs);
   const inner = new Map<ItemId, Inner>();
   const laidOut = (group: ItemId): Inner => {
     const known = inner.get(group);
     if (known) return known;
-    const made = laidOutGroup(tree, group, open, links.get(group) ?? [], laidOut);
+    const own = room && (group === ROOT ? room : INNER_ROOM);
+    const made = laidOutGroup(tree, group, open, links.get(group) ?? [], laidOut, own);
     inner.set(group, made);
     return made;
   };
@@ -140,6 +161,7 @@ function laidOutGroup(
   open: ReadonlySet<ItemId>,
   links: readonly (readonly [string, string])[],
   laidOut: (group: ItemId) => Inner,
+  room: Size | null,
 ): Inner {
   const at = new Map<string, Slot>();
   for (const id of tree.children.get(group) ?? []) {
@@ -176,7 +198,8 @@ function laidOutGroup(
   const ranks = ranksOf(slots);
   ordered(ranks, edges);
   aligned(ranks, edges);
-  return sized(ranks, slots, bends, at, group);
+  const joins = links.map(([a, b]) => [at.get(a)?.rank ?? 0, at.get(b)?.rank ?? 0] as const);
+  return sized(ranks, slots, bends, at, group, joins, room);
 
   /** The visible item in which a line begins, where its slot is an open group or a port. */
   function sourceOf(a: string, b: string): ItemId {
@@ -320,26 +343,47 @@ function sized(
   bends: ReadonlyMap<string, readonly Slot[]>,
   at: ReadonlyMap<string, Slot>,
   group: ItemId,
+  joins: readonly (readonly [number, number])[],
+  room: Size | null,
 ): Inner {
-  const left = Math.min(0, ...slots.map((one) => one.x - one.width / 2));
-  const right = Math.max(WIDTH, ...slots.map((one) => one.x + one.width / 2 - left));
-  const padding = group === ROOT ? 0 : PADDING;
-  for (const one of slots) one.x += padding - left;
-  let y = group === ROOT ? 0 : HEADER;
-  for (const rank of ranks) {
+  const [padding, top] = group === ROOT ? [0, 0] : [PADDING, HEADER];
+  let y = top;
+  const rows = ranks.map((rank) => {
     const tall = Math.max(0, ...rank.map((one) => one.height));
-    const isPorts = tall === 0;
-    for (const one of rank) one.y = isPorts ? y : y + (tall - one.height) / 2;
-    y += tall + (isPorts ? PADDING : GAP_Y);
+    for (const one of rank) one.y = y + (tall - one.height) / 2;
+    const row = {
+      left: Math.min(...rank.map((one) => one.x - one.width / 2)),
+      right: Math.max(...rank.map((one) => one.x + one.width / 2)),
+      top: y,
+      bottom: y + tall,
+    };
+    y += rank.length === 0 ? 0 : tall + (tall === 0 ? PADDING : GAP_Y);
+    return row;
+  });
+  const known = rows.filter((row) => Number.isFinite(row.left));
+  const isBreak = room ? breaks(ranks.length, joins) : [];
+  const found = columnsOf(rows, isBreak, room ?? { width: 1, height: 1 });
+  const columns = found.length > 1 ? found : columnsOf(rows, [], { width: 1, height: 1 });
+  const left = Math.min(...known.map((row) => row.left), 0);
+  const moves = shifts(columns, top);
+  const strips = columns.map((one, k) => {
+    const { dx, dy } = moves[k] ?? { dx: 0, dy: 0 };
+    return { ...one, left: one.left + dx + padding - left, top: one.top + dy, bottom: one.bottom + dy };
+  });
+  for (const one of slots) {
+    const k = columns.findIndex((column) => one.rank <= column.last);
+    one.x += (moves[k]?.dx ?? 0) + padding - left;
+    one.y += moves[k]?.dy ?? 0;
   }
-  const hasPorts = (ranks.at(-1) ?? []).every((one) => one.height === 0);
-  const height = Math.max(HEADER + HEIGHT, y - (hasPorts ? PADDING : GAP_Y) + (group === ROOT || hasPorts ? 0 : PADDING));
+  const right = Math.max(WIDTH, ...slots.map((one) => one.x + one.width / 2));
+  const bottom = Math.max(top + HEIGHT, ...strips.map((one) => one.bottom));
+  const height = bottom + (strips.length > 1 ? LANE : 0) + padding;
   // Ports are on the frame itself.
   for (const [key, one] of at) {
     if (key.startsWith("in")) one.y = 0;
     if (key.startsWith("out")) one.y = height;
   }
-  return { width: right + 2 * padding, height, slots, bends, at };
+  return { width: right + padding, height, bends, at, slots, columns: strips };
 }
 
 /** Give every item inside a group its place on the canvas. */
@@ -384,8 +428,17 @@ function routed(
       // A bend goes straight past the boxes of its rank.
       points.push(box.x + bend.x, box.y + bend.y - tall / 2, box.x + bend.x, box.y + bend.y + tall / 2);
     }
+    turned(points, inside, box, a, b, () => entrance(group, b));
     const port = end ? inside?.at.get(end) : undefined;
     if (port) points.push(box.x + port.x, box.y + port.y);
+  };
+  /** The x at which a line goes into a slot: that of its port, where it is an open group. */
+  const entrance = (group: ItemId, key: string): number => {
+    const [inside, box] = [inner.get(group), byId.get(group) ?? { x: 0, y: 0 }];
+    const one = inside?.at.get(key);
+    const within = one?.id !== null && one?.id !== undefined ? inner.get(one.id) : undefined;
+    const port = within?.at.get(inPort(from));
+    return box.x + (one?.x ?? 0) + (port && within ? port.x - within.width / 2 : 0);
   };
   for (let k = up.length - 1; k >= 0; k--) {
     through(up[k] as ItemId, item(up[k + 1] ?? from), outPort(from), outPort(from));
@@ -401,4 +454,24 @@ function routed(
   const end = byId.get(to);
   if (end) points.push(end.x + end.width / 2, end.y);
   return points;
+}
+
+/** A line from the end of a column to the beginning of the next goes up beside it. */
+function turned(
+  points: number[],
+  inside: Inner | undefined,
+  box: { readonly x: number; readonly y: number },
+  a: string,
+  b: string,
+  entrance: () => number,
+): void {
+  const [from, to] = [inside?.at.get(a), inside?.at.get(b)];
+  const columnOf = (one: Slot | undefined) => inside?.columns.findIndex((column) => (one?.rank ?? 0) <= column.last) ?? 0;
+  const [before, after] = [columnOf(from), columnOf(to)];
+  const [left, right] = [inside?.columns[before], inside?.columns[after]];
+  if (before === after || !left || !right) return;
+  const lane = box.x + right.left - GAP / 2;
+  const [down, up] = [box.y + left.bottom + LANE / 2, box.y + right.top - LANE / 2];
+  const x = points.at(-2) ?? 0;
+  points.push(x, down, lane, down, lane, up, entrance(), up);
 }

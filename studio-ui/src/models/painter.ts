@@ -202,7 +202,7 @@ function trace(context: CanvasRenderingContext2D, points: readonly number[]): vo
   context.moveTo(points[0] ?? 0, points[1] ?? 0);
   for (let k = 2; k < points.length; k += 2) {
     const [x0, y0, x1, y1] = [points[k - 2] ?? 0, points[k - 1] ?? 0, points[k] ?? 0, points[k + 1] ?? 0];
-    if (x0 === x1) context.lineTo(x1, y1);
+    if (x0 === x1 || y0 === y1) context.lineTo(x1, y1);
     else {
       const middle = (y0 + y1) / 2;
       context.bezierCurveTo(x0, middle, x1, middle, x1, y1);

@@ -178,7 +178,7 @@ export class NetworkTree {
     return group >= 0 ? groupId(group) : null;
   }
 
-  /** The items whose path or kind has these words, groups before their nodes. */
+  /** The items with these words in path or kind: first those with all in the path, groups before nodes. */
   search(words: string, most: number): ItemId[] {
     const wanted = words.toLowerCase().split(/\s+/).filter((word) => word);
     if (wanted.length === 0) return [];
@@ -186,8 +186,9 @@ export class NetworkTree {
       const text = `${this.path(id)} ${this.kind(id)}`.toLowerCase();
       return wanted.every((word) => text.includes(word));
     };
+    const named = (id: ItemId) => wanted.every((word) => this.path(id).toLowerCase().includes(word));
     const groups = this.graph.groups.map((_, k) => groupId(k)).slice(1);
-    const nodes = this.graph.nodes.map((_, i) => i);
-    return [...groups.filter(fits), ...nodes.filter(fits)].slice(0, most);
+    const every = [...groups, ...this.graph.nodes.keys()].filter(fits);
+    return [...every.filter(named), ...every.filter((id) => !named(id))].slice(0, most);
   }
 }

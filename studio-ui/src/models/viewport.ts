@@ -18,6 +18,7 @@ export interface Area {
 export const SMALLEST = 0.02;
 export const LARGEST = 3;
 const LARGEST_FIT = 1.25;
+const LARGEST_BEGUN = 0.9;
 const EDGE = 24;
 
 export function panned(view: Viewport, dx: number, dy: number): Viewport {
@@ -51,7 +52,7 @@ export function begun(area: Area, width: number, height: number, least: number):
   const whole = fitted(area, width, height);
   if (whole.scale >= least) return whole;
   const across = Math.max(1, width - 2 * EDGE) / Math.max(1, area.width);
-  const scale = Math.max(least, Math.min(LARGEST_FIT, across));
+  const scale = Math.max(least, Math.min(LARGEST_BEGUN, across));
   return { scale, x: area.x + area.width / 2 - width / 2 / scale, y: area.y - EDGE / scale };
 }
 

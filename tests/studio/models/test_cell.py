@@ -49,7 +49,7 @@ def test_kernel_times_patch_is_the_entry(options: dict[str, object]) -> None:
     bias = seen.glass.nodes[0].value if "bias" in options else seen.glass["layers.0.bias"].value
     for place, cell in cells(seen, "layers.0"):
         arrays = cell.arrays
-        assert cell.header["kind"] == "convolution"
+        assert cell.header["cell_kind"] == "convolution"
         assert cell.header["value"] == pytest.approx(float(value[place]))
         assert cell.header["total"] == pytest.approx(float(value[place]), abs=1e-5)
         np.testing.assert_allclose(arrays["product"], arrays["patch"] * arrays["kernel"], rtol=1e-6)
@@ -125,7 +125,7 @@ def test_a_linear_layer_is_a_weighted_sum_with_its_bias(lenet: Seen) -> None:
     for name in ("hidden2", "hidden2/matmul"):
         node = seen.glass[name]
         for place, cell in cells(seen, name):
-            assert cell.header["kind"] == "weighted_sum"
+            assert cell.header["cell_kind"] == "weighted_sum"
             assert cell.header["total"] == pytest.approx(float(node.value[place]), abs=1e-4)
             assert cell.header["weights"] == seen.glass["hidden2.weight"].index
             weight = np.asarray(seen.glass["hidden2.weight"].value)[:, place[1]]
@@ -140,7 +140,7 @@ def test_products_of_sequences(gpt: Seen) -> None:
     for name in ("blocks.0.feedforward.hidden", "model/matmul"):
         for place, cell in cells(seen, name):
             value = float(seen.glass[name].value[place])
-            assert cell.header["kind"] == "weighted_sum"
+            assert cell.header["cell_kind"] == "weighted_sum"
             assert cell.header["total"] == pytest.approx(value, abs=1e-5)
 
 
@@ -149,7 +149,7 @@ def test_an_entrywise_operation_has_its_local_derivatives(gpt: Seen) -> None:
     for name in ("blocks.0.feedforward.activation", "positions/add"):
         node = seen.glass[name]
         for place, cell in cells(seen, name):
-            assert cell.header["kind"] == "entrywise"
+            assert cell.header["cell_kind"] == "entrywise"
             error = float(node.error[place])
             for k, operand in enumerate(cell.header["operands"]):
                 given = np.asarray(node.input_values[k])
@@ -163,7 +163,7 @@ def test_other_operations_have_their_equations(gpt: Seen) -> None:
     seen = gpt.seen(example=1)
     node = seen.glass["norm"]
     cell = read(cell_frame(seen, node.index, "0,2,3"))
-    assert cell.header["kind"] == "other"
+    assert cell.header["cell_kind"] == "other"
     assert "layer_norm" in cell.header["text"]
     with pytest.raises(ConfigurationError, match="no such entry"):
         cell_frame(seen, node.index, "0,2")

@@ -113,10 +113,10 @@ def test_codes_are_the_numbers_to_half_a_step(lenet: Seen) -> None:
     np.testing.assert_array_equal(shown.arrays["numbers"], tiles)
     kernel = read(seen.array(seen.glass["conv2.weight"].index, "error"))
     assert kernel.arrays["codes"].shape == (96, 5, 5)
-    assert kernel.header["tile_axes"] == [3, 2]
+    assert kernel.header["tile_axes"] == [2, 3]
     gradient = np.asarray(seen.glass["conv2.weight"].error)
-    # The second tile is the kernel of the first filter on the second channel.
-    np.testing.assert_array_equal(kernel.arrays["numbers"][1], gradient[:, :, 1, 0])
+    # The second tile is the kernel of the second filter on the first channel.
+    np.testing.assert_array_equal(kernel.arrays["numbers"][1], gradient[:, :, 0, 1])
 
 
 def test_what_a_node_passes_to_an_input_and_its_local_derivative(lenet: Seen) -> None:

@@ -1,0 +1,82 @@
+// Questions to the server about any network. Whatever it refuses comes as a `RunProblem` with its words.
+
+import { decode, type Frame } from "../engine/frame";
+import { problem, RunProblem, said } from "../runs/api";
+import type { ArrayShown, CellShown, PassShown } from "./headers";
+import type { ExampleList, NetworkGraph, PassRequest, SourceList, WhyShown } from "./messages";
+
+export interface Headed<Header> {
+  readonly header: Header;
+  readonly frame: Frame;
+}
+
+/** What a pass is made for, where the rest is not given. */
+export type Wanted = Pick<PassRequest, "source"> & Partial<PassRequest>;
+
+type Query = Readonly<Record<string, string | number>>;
+
+const ROOT = "api/models";
+
+export const sources = (signal?: AbortSignal) => json<SourceList>("sources", {}, signal);
+
+export const graph = (source: string, signal?: AbortSignal) => json<NetworkGraph>("graph", { source }, signal);
+
+export const examples = (source: string, start: number, count: number, signal?: AbortSignal) =>
+  json<ExampleList>("examples", { source, start, count }, signal);
+
+export const why = (pass: string, node: number, signal?: AbortSignal) =>
+  json<WhyShown>("why", { pass_id: pass, node }, signal);
+
+export const equations = (pass: string, node: number, index: string, signal?: AbortSignal) =>
+  json<{ readonly text: string }>("equations", { pass_id: pass, node, index }, signal);
+
+export const array = (pass: string, node: number, what: ArrayShown["what"], first: number, signal?: AbortSignal) =>
+  headed<ArrayShown>("array", { pass_id: pass, node, what, first }, signal);
+
+export const cell = (pass: string, node: number, index: string, signal?: AbortSignal) =>
+  headed<CellShown>("cell", { pass_id: pass, node, index }, signal);
+
+/** Make a pass. */
+export async function begin(wanted: Wanted, signal?: AbortSignal): Promise<Headed<PassShown>> {
+  const options = {
+    method: "POST",
+    body: JSON.stringify(wanted),
+    headers: { "content-type": "application/json" },
+  };
+  return read(await asked("pass", {}, signal, options));
+}
+
+async function json<Answer>(part: string, query: Query, signal?: AbortSignal): Promise<Answer> {
+  return (await (await asked(part, query, signal)).json()) as Answer;
+}
+
+async function headed<Header>(part: string, query: Query, signal?: AbortSignal): Promise<Headed<Header>> {
+  return read(await asked(part, query, signal));
+}
+
+async function read<Header>(response: Response): Promise<Headed<Header>> {
+  const frame = decode(await response.arrayBuffer());
+  return { header: frame.fields as Header, frame };
+}
+
+async function asked(
+  part: string,
+  query: Query,
+  signal?: AbortSignal,
+  options: RequestInit = {},
+): Promise<Response> {
+  const values = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
+  const text = values.toString();
+  let response: Response;
+  try {
+    response = await fetch(`${ROOT}/${part}${text ? `?${text}` : ""}`, {
+      ...options,
+      ...(signal ? { signal } : {}),
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new RunProblem(problem("the studio does not answer", "see whether its command still runs"));
+  }
+  if (response.ok) return response;
+  throw new RunProblem(await said(response));
+}
