@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from clearprop.errors import ConfigurationError, kind_of
 from clearprop.recipes.catalog import RUNS
 from clearprop.studio.app import ENGINE, Studio, parts_of
-from clearprop.studio.opening import VIEWS, Opening, address_of_model, of_run, opening_of
+from clearprop.studio.opening import Opening, address_of_model, of_run, opening_of
 from clearprop.studio.pages import Pages, check_page
 from clearprop.studio.server import ADDRESS, StudioServer
 
@@ -94,13 +94,6 @@ def _opening(
             where="studio",
             given=kind_of(what),
             expected="a model, a run, the folder of a run, the file of a model, or a recipe",
-        )
-    if "models" not in VIEWS:
-        raise ConfigurationError(
-            "the studio has no view of a model yet",
-            where="studio",
-            given=kind_of(what),
-            fix="cp.explain(model, x, y).to_html('glass.html') shows every number of a pass",
         )
     model = what.model if isinstance(what, Run) else what
     given = Offer(type(model).__name__, what, loss, None, data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from clearprop.errors import ConfigurationError, RunError
 from clearprop.studio import opening as openings
-from clearprop.studio.opening import VIEWS, Opening, opening_of
+from clearprop.studio.opening import Opening, opening_of
 from clearprop.training.run_config import CONFIG
 from clearprop.training.run_folder import MODEL
 from tests.studio.conftest import small_run
@@ -33,13 +34,10 @@ def runs(made: Path, tmp_path: Path) -> Path:
     return tmp_path / "runs"
 
 
-def views(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    monkeypatch.setattr(openings, "VIEWS", ("playground", "backward", *names))
-
-
 def test_the_constants_are_those_of_the_page_and_of_run_folders() -> None:
     source = (ROOT / "studio-ui" / "src" / "views.ts").read_text(encoding="utf-8")
-    assert tuple(re.findall(r'^    name: "(.+)",$', source, re.MULTILINE)) == VIEWS
+    views = re.findall(r'^    name: "(.+)",$', source, re.MULTILINE)
+    assert {openings.OF_RUNS, openings.OF_MODELS} <= set(views)
     assert openings.CONFIG == CONFIG
     assert Path(MODEL).suffix == openings.MODEL_SUFFIX
 
@@ -49,7 +47,6 @@ def test_nothing_opens_the_first_view() -> None:
 
 
 def test_a_run_opens_its_view(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    views(monkeypatch, "runs")
     run = runs / "größe & co"
     (runs / "xor-1").rename(run)
     found = opening_of(str(run))
@@ -58,47 +55,29 @@ def test_a_run_opens_its_view(runs: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert opening_of(".") == found
 
 
-def test_without_a_view_of_runs_it_says_where_to_look(
-    runs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    views(monkeypatch)
-    run = runs / "xor-1"
-    found = opening_of(str(run))
-    assert (found.view, found.runs) == ("", runs.resolve())
-    assert found.about == (
-        f"the studio has no view of a run yet; `clearprop report {run}` writes its report"
-    )
-    (run / "report.html").touch()
-    assert opening_of(str(run)).about.endswith(f"its report is {run / 'report.html'}")
-
-
-def test_the_view_of_a_model(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_opens_its_view(runs: Path) -> None:
     alone = shutil.copy(runs / "xor-1" / MODEL, runs.parent / "my model.safetensors")
-    views(monkeypatch)
-    found = opening_of(str(alone), runs)
-    assert "clearprop summary" in found.about
-    assert (found.view, found.files) == ("", ())
-    views(monkeypatch, "models", "runs")
-    found = opening_of(str(alone), runs)
-    assert found == Opening(
+    assert opening_of(str(alone), runs) == Opening(
         "#/models?source=file%3Amy%20model.safetensors", runs, "", (Path(alone),)
     )
     assert opening_of(str(runs / "xor-1" / MODEL)).view == "#/runs?run=xor-1"
 
 
-def test_a_recipe(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    views(monkeypatch, "runs")
-    assert "`clearprop train lenet5` makes one" in opening_of("lenet5", runs).about
-    newest = runs / "mlp-2" / CONFIG
-    newest.write_bytes(newest.read_bytes())
-    found = opening_of("mlp", runs)
-    assert (found.view, found.about) == (
-        "#/runs?run=mlp-2",
-        f"of mlp it opens the newest run, {runs / 'mlp-2'}",
-    )
-    views(monkeypatch, "models")
+def test_a_recipe_opens_its_network(runs: Path) -> None:
     assert opening_of("mlp", runs) == Opening("#/models?source=recipe%3Amlp", runs)
-    assert "makes one" in opening_of("descent", runs).about  # a study has no network
+
+
+def test_a_study_opens_its_newest_folder(runs: Path) -> None:
+    none = opening_of("descent", runs)
+    assert (none.view, none.runs) == ("#/runs", runs)
+    assert "`clearprop train descent` makes a run of it" in none.about
+    for old, new in (("mlp-10", "descent-10"), ("mlp-2", "descent-2"), ("xor-1", "descent-x")):
+        (runs / old).rename(runs / new)
+    newest = runs / "descent-2" / CONFIG
+    os.utime(newest, (newest.stat().st_mtime + 10,) * 2)
+    assert opening_of("descent", runs) == Opening(
+        "#/runs?run=descent-2", runs.resolve(), f"of descent it opens {runs / 'descent-2'}"
+    )
 
 
 @pytest.mark.parametrize(

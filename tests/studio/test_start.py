@@ -6,14 +6,12 @@ import os
 import subprocess
 import sys
 import types
-import warnings
 from pathlib import Path
 
 import pytest
 
 import clearprop as cp
 from clearprop.errors import ConfigurationError, RunError
-from clearprop.studio import opening as openings
 from clearprop.studio import pages, start
 from tests.studio.conftest import Client, small_run
 
@@ -66,8 +64,7 @@ def test_a_browser_is_opened_but_not_beside_a_notebook(monkeypatch: pytest.Monke
         assert server.url in server._repr_html_()
 
 
-def test_a_run_is_opened_by_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openings, "VIEWS", ("playground", "runs"))
+def test_a_run_is_opened_by_its_folder(tmp_path: Path) -> None:
     run = small_run(tmp_path / "mine")
     for what in (run, tmp_path / "mine", str(tmp_path / "mine")):
         with cp.studio(what, port=0, browser=False) as server:
@@ -75,8 +72,7 @@ def test_a_run_is_opened_by_its_folder(tmp_path: Path, monkeypatch: pytest.Monke
             assert [one["name"] for one in Client(server)("/api/runs").json["runs"]] == ["mine"]
 
 
-def test_the_objects_of_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(start, "VIEWS", ("playground", "models"))
+def test_the_objects_of_a_program(tmp_path: Path) -> None:
     model = cp.nn.Sequential(cp.nn.Linear(4, 3))
     with cp.studio(model, cp.data.load("iris"), port=0, browser=False, runs=tmp_path) as server:
         assert server.url.endswith("/#/models?source=object%3A0")
@@ -87,16 +83,9 @@ def test_the_objects_of_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert {"layers.0.weight", "layers.0.bias"} <= {one["name"] for one in graph.json["nodes"]}
 
 
-def test_without_a_view_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openings, "VIEWS", ("playground",))
-    monkeypatch.setattr(start, "VIEWS", ("playground",))
-    small_run(tmp_path / "mine")
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        cp.studio(tmp_path / "mine", port=0, browser=False).close()
-    assert "no view of a run yet" in str(told[0].message)
-    with pytest.raises(ConfigurationError, match="no view of a model yet"):
-        cp.studio(cp.nn.Linear(2, 2))
+def test_what_is_to_be_said_is_a_warning(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="`clearprop train descent` makes a run of it"):
+        cp.studio("descent", port=0, browser=False, runs=tmp_path).close()
 
 
 @pytest.mark.parametrize("what", [3, [1], b"runs", object()])
