@@ -22,6 +22,7 @@ from msgspec import inspect as types
 
 from clearprop.glass import colors
 from clearprop.glass.boundary_section import CLASS_COLORS
+from clearprop.glass.equations.mistakes import KINDS
 from clearprop.glass.glossary import GLOSSARY
 from clearprop.studio.backward import messages as of_passes
 from clearprop.studio.models import headers
@@ -79,6 +80,11 @@ def sources() -> dict[str, str]:
         )
         + 'import type { Finding } from "../engine/messages";\n\n'
         + typescript(of_runs),
+        "classroom/passes/kinds.ts": _head(
+            "The kinds of mistakes in an exercise, and what they mean.",
+            "clearprop/glass/equations/mistakes.py",
+        )
+        + f"export const KINDS: Readonly<Record<string, string>> = {_record(KINDS)};\n",
         "drawing/palette.ts": _head(
             "The stops of the colors: below 0, above 0, and darkest; and those of the classes.",
             "clearprop/glass/colors.py and boundary_section.py",

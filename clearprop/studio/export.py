@@ -57,6 +57,7 @@ def export_page(
         ConfigurationError: the settings or the parts to hide are unknown.
     """
     path = Path(path)
+    template = _template(static)
     content: dict[str, Any] = {}
     if settings is not None:
         content |= _embedded_settings(settings)
@@ -64,7 +65,7 @@ def export_page(
         content["hide"] = _known_parts(hide)
     if run is not None:
         content["run"] = kept_answers(Path(run), Budget(most_bytes=most_bytes)).as_dict()
-    write_output(path, page_with(_template(static), content))
+    write_output(path, page_with(template, content))
     return path
 
 

@@ -1,4 +1,4 @@
-"""Computes with the engine of dense networks of the page, which is written in TypeScript."""
+"""Computes with the parts of the page that need no server; they are written in TypeScript."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 PAGE = Path(__file__).parents[2] / "studio-ui"
-DRIVER = Path(__file__).parent / "dense_driver.mjs"
 
 
 def missing() -> str | None:
@@ -28,12 +27,12 @@ def missing() -> str | None:
 
 
 @functools.cache
-def _bundle() -> Path:
-    """Return the engine as one file of JavaScript; it is made once in a session."""
+def _bundle(entry: str) -> Path:
+    """Return a part of the page as one file of JavaScript; it is made once in a session."""
     folder = tempfile.TemporaryDirectory()
     atexit.register(folder.cleanup)
-    made = Path(folder.name) / "dense.mjs"
-    command = ["node_modules/.bin/rolldown", "src/dense/index.ts", "--format", "esm"]
+    made = Path(folder.name) / "bundle.mjs"
+    command = ["node_modules/.bin/rolldown", entry, "--format", "esm"]
     done = subprocess.run(
         [*command, "-o", str(made)], cwd=PAGE, capture_output=True, text=True, check=False
     )
@@ -41,12 +40,22 @@ def _bundle() -> Path:
     return made
 
 
-def computed(cases: Sequence[dict[str, Any]]) -> list[Any]:
-    """Return what the engine computes for each case."""
+def computed(
+    cases: Sequence[dict[str, Any]],
+    entry: str = "src/dense/index.ts",
+    driver: str = "dense_driver.mjs",
+) -> list[Any]:
+    """Return what a part of the page computes for each case.
+
+    Args:
+        cases: what the driver is given.
+        entry: the source of the part.
+        driver: calls it.
+    """
     if (reason := missing()) is not None:
         pytest.skip(reason)
     done = subprocess.run(
-        ["node", str(DRIVER), str(_bundle())],
+        ["node", str(Path(__file__).parent / driver), str(_bundle(entry))],
         input=json.dumps(cases),
         capture_output=True,
         text=True,

@@ -26,6 +26,6 @@ test("a run alone is what the file opens", () => {
   expect(parse(firstAddress({ run: RUN })).view).toBe("run");
   expect(parse(firstAddress({ run: RUN, settings: DEFAULTS })).view).toBe("playground");
   expect(parse(firstAddress({})).view).toBe("playground");
-  expect(viewsOf({ run: RUN }).map(({ name }) => name)).toEqual(["playground", "run"]);
-  expect(viewsOf({}).map(({ name }) => name)).toEqual(["playground"]);
+  expect(viewsOf({ run: RUN }).map(({ name }) => name)).toEqual(["playground", "backward", "run"]);
+  expect(viewsOf({}).map(({ name }) => name)).toEqual(["playground", "backward"]);
 });

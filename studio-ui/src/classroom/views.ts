@@ -3,7 +3,7 @@
 import type { Embedded } from "./embedded";
 
 export interface View {
-  readonly name: "playground" | "run";
+  readonly name: "playground" | "backward" | "run";
   readonly title: string;
   /** One sentence: the tooltip of its tab. */
   readonly about: string;
@@ -15,6 +15,12 @@ const PLAYGROUND: View = {
   about: "Train a small network on two inputs and look at every unit.",
 };
 
+const BACKWARD: View = {
+  name: "backward",
+  title: "Backward pass",
+  about: "Follow one pass forward and back, step by step, with every number.",
+};
+
 const RUN: View = {
   name: "run",
   title: "Recorded run",
@@ -22,5 +28,5 @@ const RUN: View = {
 };
 
 export function viewsOf({ run }: Embedded): readonly View[] {
-  return [PLAYGROUND, ...(run ? [RUN] : [])];
+  return [PLAYGROUND, BACKWARD, ...(run ? [RUN] : [])];
 }

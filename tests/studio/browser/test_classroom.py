@@ -154,6 +154,53 @@ def test_every_choice_of_the_menus_trains(page: Any, opened: Open, classroom: Pa
         menu.select_option(values[0] if label != "Optimizer" else "sgd")
 
 
+def test_the_lectures_pages_step_ask_and_mark(
+    page: Any, opened: Open, classroom: Path, axe: Axe
+) -> None:
+    asked = opened(classroom, "#/backward?page=2-2-1")
+    page.get_by_role("button", name="Next").wait_for()
+    page.keyboard.press("End")
+    page.get_by_text("0.2723").first.wait_for()  # w1' of the lecture, without rounding on the way
+    page.get_by_label("Ask me").check()
+    button(page, "First step").click()
+    page.get_by_role("button", name="Next").click()
+    answer = page.get_by_label("What is the value", exact=False)
+    answer.fill("0.9")
+    button(page, "Check").click()
+    page.get_by_text("Not yet.").wait_for()
+    answer.fill("0.755")
+    button(page, "Check").click()
+    page.get_by_text("1 right").wait_for()
+    axe(page)
+    button(page, "Exercise").click()
+    page.get_by_label(re.compile("^z1 =")).fill("0.755")
+    button(page, "Check").click()
+    page.get_by_test_id("result").get_by_text(re.compile(r"^1 of \d+ right")).wait_for()
+    axe(page)
+    with page.context.expect_page() as printed:
+        page.get_by_role("link", name="Blank exercise").click()
+    printed.value.get_by_role("heading", name="The 2-2-1 network").wait_for()
+    assert local(asked), asked
+
+
+def test_the_playgrounds_own_network_is_followed_back(
+    page: Any, opened: Open, classroom: Path, axe: Axe
+) -> None:
+    opened(classroom)
+    until(page, READY)
+    button(page, "Step: epoch").click()
+    until(page, f"{STEP} === 25")
+    loss = page.locator(".example span").inner_text().rpartition("loss")[2].strip()
+    button(page, "Backward pass").click()
+    page.get_by_role("button", name="Next").wait_for()
+    page.keyboard.press("End")
+    page.get_by_text("Each weight moves against its gradient").first.wait_for()
+    page.get_by_text("All numbers in a table").click()
+    shown = page.locator("tr[data-row=E] .value").inner_text()
+    assert float(loss) == pytest.approx(float(shown), rel=0.01)
+    axe(page)
+
+
 def test_exported_settings_and_hidden_parts(
     page: Any, opened: Open, classroom: Path, tmp_path: Path
 ) -> None:

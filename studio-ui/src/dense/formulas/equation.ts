@@ -38,7 +38,7 @@ export function written(title: string, equation: Equation): Formula {
 }
 
 function notesOf({ formula, remark }: Equation): string[] {
-  const names = formula ? symbolsOf(formula) : [];
+  const names = formula ? symbolsOf(formula).map(({ name }) => name) : [];
   const rests = names.filter((name) => name.startsWith("rest"));
   const others = (name: string) => `${name}: the other ${name.slice(4)} terms, as one number`;
   return [...(remark ? [remark] : []), ...rests.map(others)];

@@ -143,10 +143,33 @@ export function evaluate(x: Expression, lookup: Lookup = (_, value) => value): n
   return found(...of);
 }
 
-/** The names of the symbols in the order in which they stand. */
-export function symbolsOf(x: Expression): string[] {
-  if (x.kind === "symbol") return [x.name];
+export type Quantity = Extract<Expression, { kind: "symbol" }>;
+
+/** The symbols in the order in which they stand. */
+export function symbolsOf(x: Expression): Quantity[] {
+  if (x.kind === "symbol") return [x];
   return x.kind === "apply" ? x.of.flatMap(symbolsOf) : [];
+}
+
+/** A formula whose symbols are replaced by other formulas; null keeps a symbol. */
+export function substitute(
+  x: Expression,
+  replaced: (symbol: Quantity) => Expression | null,
+): Expression {
+  if (x.kind === "symbol") return replaced(x) ?? x;
+  if (x.kind === "number") return x;
+  return { ...x, of: x.of.map((argument) => substitute(argument, replaced)) };
+}
+
+/** Whether two formulas are the same, symbol by symbol. */
+export function isSame(x: Expression, y: Expression): boolean {
+  if (x.kind === "apply" && y.kind === "apply") {
+    const isLike = x.operation === y.operation && x.of.length === y.of.length;
+    return isLike && x.of.every((argument, i) => isSame(argument, y.of[i]!));
+  }
+  if (x.kind !== y.kind || x.kind === "apply" || y.kind === "apply") return false;
+  const names = x.kind === "symbol" && y.kind === "symbol" ? x.name === y.name : true;
+  return names && x.value === y.value;
 }
 
 /** The largest absolute value of a formula and its parts, which bounds its rounding. */
