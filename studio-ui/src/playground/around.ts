@@ -18,4 +18,6 @@ export interface Around {
   readonly recording: () => Promise<Recording | null>;
   /** Parts of the page that nothing here can fill. */
   readonly missing: readonly Part[];
+  /** Save the page as a file that begins at an address; without this, a link is shared. */
+  readonly save?: (address: string) => void;
 }
