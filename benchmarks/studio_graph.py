@@ -1,8 +1,8 @@
 """Frames per second of the studio's graph: ResNet-50, opened down to its operations.
 
 ``python -m benchmarks.studio_graph`` starts the studio, opens the page in a headless Chromium, and
-moves the graph as a hand does: it drags, turns the wheel, and does both, while the network is folded
-and while all of it is open. The page itself takes the times of its pictures. Chromium has no
+moves the graph as a hand does: it drags, turns the wheel, and does both, while the network is
+folded and while all of it is open. The page itself takes the times of its pictures. Chromium has no
 graphics processor here, so that its own drawing is part of them.
 """
 
