@@ -217,6 +217,32 @@ def test_exported_settings_and_hidden_parts(
     assert page.get_by_label("Loss", exact=True).input_value() == "cross_entropy"
 
 
+def test_a_copy_is_saved_as_it_is_shown(
+    page: Any, opened: Open, recorded: Path, tmp_path: Path
+) -> None:
+    opened(recorded, "#/playground?data=xor&rate=0.1")
+    until(page, READY)
+    button(page, "Share").click()
+    page.get_by_role("checkbox", name=re.compile("^Changing weights")).check()
+    with page.expect_download() as download:
+        button(page, "Save as a file").click()
+    file = tmp_path / "mailed.html"
+    download.value.save_as(file)
+    page.goto(file.as_uri())
+    until(page, READY)
+    assert "data=xor&rate=0.1&hide=edit" in page.url
+    assert button(page, "Exclusive-or").get_attribute("aria-pressed") == "true"
+    page.get_by_role("link", name="Recorded run").click()
+    page.get_by_role("slider", name="Step of training").wait_for()
+    # A copy of a copy is the same file.
+    page.get_by_role("link", name="Playground").click()
+    until(page, READY)
+    button(page, "Share").click()
+    with page.expect_download() as download:
+        button(page, "Save as a file").click()
+    assert abs(len(Path(download.value.path()).read_bytes()) - file.stat().st_size) < 100
+
+
 def test_a_recorded_run_is_looked_at_step_by_step(
     page: Any, opened: Open, recorded: Path, axe: Axe
 ) -> None:
