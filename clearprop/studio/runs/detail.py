@@ -15,16 +15,12 @@ from clearprop.studio.problems import plain
 from clearprop.studio.runs.films.catalog import films_of
 from clearprop.studio.runs.films.kept import KeptStates
 from clearprop.studio.runs.films.models import RunFacts
-from clearprop.studio.runs.films.recorded import recorded_rows
 from clearprop.studio.runs.messages import NamedNumber, RunDetail, RunSummary
 from clearprop.studio.runs.place import REPORT, RunPlace
 from clearprop.studio.runs.reader import RunReader
-from clearprop.training.run_folder import CHECKPOINTS, MODEL, SNAPSHOTS
-from clearprop.training.storage.checkpoint import StateFolder, load_arrays
+from clearprop.training.run_folder import MODEL
 
 LARGEST_RESULTS = 2**20
-MOST_CHECKED = 256 * 2**20
-"""Larger model files are checked when they are used."""
 
 MOST_RELATED = 50
 
@@ -84,40 +80,6 @@ def detail_of(
         forks=forks,
         compared=list(related)[:MOST_RELATED],
     )
-
-
-def damage_of_files(place: RunPlace) -> list[str]:
-    """Return which of the larger files of a run are damaged, in sentences.
-
-    They are the model, the states, and the recordings; each is read whole.
-    """
-    found: list[str] = []
-    files = [MODEL]
-    for name in (SNAPSHOTS, CHECKPOINTS):
-        try:
-            steps = StateFolder(place.inside(name)).steps
-        except ClearpropError as error:
-            found.append(_said(name, error))
-            continue
-        files += [f"{name}/step-{step:012d}.safetensors" for step in steps]
-    for file in files:
-        try:
-            path = place.inside(file)
-            if path.is_file() and path.stat().st_size <= MOST_CHECKED:
-                load_arrays(path, foreign=file == MODEL)
-        except ClearpropError as error:
-            found.append(_said(file, error))
-    try:
-        rows = recorded_rows(place)
-        found += rows.damage if rows is not None else ()
-    except ClearpropError as error:
-        found.append(_said("recordings", error))
-    return found
-
-
-def _said(file: str, error: ClearpropError) -> str:
-    given = f" ({error.given})" if error.given else ""
-    return plain(f"{file}: {error.problem}{given}") or ""
 
 
 def _results(place: RunPlace) -> list[NamedNumber]:

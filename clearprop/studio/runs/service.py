@@ -14,7 +14,8 @@ from clearprop.errors import unknown_name
 from clearprop.studio.problems import RequestError
 from clearprop.studio.runs.compare import comparison_of
 from clearprop.studio.runs.curves import curves_frame, seconds_at
-from clearprop.studio.runs.detail import damage_of_files, detail_of, facts_of
+from clearprop.studio.runs.damage import DamageCheck
+from clearprop.studio.runs.detail import detail_of, facts_of
 from clearprop.studio.runs.diagnosis import diagnose_folder, trained_in
 from clearprop.studio.runs.films.catalog import model_steps
 from clearprop.studio.runs.films.episodes import episode_frame
@@ -60,6 +61,7 @@ class RunService:
     def __init__(self, folder: Path) -> None:
         self.library = RunLibrary(folder)
         self._states = KeptStates()
+        self._damage = DamageCheck()
         self._models: OrderedDict[Hashable, RunModels] = OrderedDict()
         self._frames: OrderedDict[Hashable, bytes] = OrderedDict()
         self._diagnoses: dict[tuple[str, int, int, bool], Future[RunDiagnosis]] = {}
@@ -92,7 +94,7 @@ class RunService:
 
     def damage(self, name: str) -> list[str]:
         """Return which of the larger files of a run are damaged."""
-        return damage_of_files(self.library.reader(name).place)
+        return self._damage(self.library.reader(name).place)
 
     def compare(self, names: Sequence[str]) -> RunComparison:
         """Return several runs side by side."""

@@ -63,7 +63,7 @@ def test_the_list_of_films(shelf: Shelf) -> None:
     assert found == {
         "xor": ["pass", "weights", "statistics"],
         "arrays": ["weights", "statistics", "arrays"],
-        "som": ["map", "weights"],
+        "som": ["map"],
         "rbm": ["machine", "weights"],
         "gan": ["samples", "weights"],
         "dqn": ["episode", "weights"],
@@ -98,6 +98,16 @@ def test_units_that_see_pictures_are_pictures(shelf: Shelf) -> None:
         np.testing.assert_array_equal(tiles.arrays["tiles"][k].ravel(), trained[:, unit])
     other = shelf.frame("digits", "weights", 20, of="layers.1.weight")
     assert other.arrays["tiles"].shape == (1, 8, 10)
+
+
+def test_weights_on_noise_are_no_pictures(shelf: Shelf) -> None:
+    folder = shelf.put("gan")
+    config = json.loads((folder / "config.json").read_text())
+    config["preprocessor"]["input_shape"] = [4, 4, 1]  # as many as the numbers of the noise
+    del config["checksum"]
+    (folder / "config.json").write_text(json.dumps(config))
+    name = "generator.layers.0.weight"
+    assert shelf.frame("gan", "weights", 0, of=name).arrays["tiles"].shape == (1, 16, 8)
 
 
 def test_large_arrays_are_shown_by_some_of_their_rows() -> None:

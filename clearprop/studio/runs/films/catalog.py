@@ -72,7 +72,8 @@ def _of_models(states: KeptStates, facts: RunFacts) -> list[FilmEntry]:
         return []
     if algorithm in OF_ALGORITHM:
         return [_entry(*OF_ALGORITHM[algorithm], steps, hint=hint)]
-    if algorithm or not is_of_recipe(facts.config):
+    has_several = bool((facts.config.get("preprocessor") or {}).get("parts"))
+    if algorithm or has_several or not is_of_recipe(facts.config):
         return []
     about = (
         "What every layer makes of one example, and the error signal that comes back to it: the "
@@ -84,7 +85,8 @@ def _of_models(states: KeptStates, facts: RunFacts) -> list[FilmEntry]:
 def _of_weights(states: KeptStates, facts: RunFacts) -> list[FilmEntry]:
     steps = states.steps(facts.place, facts.last_trained)
     shapes = parameter_shapes(facts.config)
-    if not steps or not shapes:
+    # The points of a map are no weights of inputs; its own film shows them.
+    if not steps or not shapes or algorithm_name(facts.config) == "self_organizing":
         return []
     about = "The numbers of a weight matrix, a kernel or a bias at every step that was kept."
     hint = HINT if len(steps) < FEW else ""

@@ -21,6 +21,9 @@ from clearprop.training.weights import of_config
 
 MOST_LAYERS = 40
 
+LONGEST = 80
+"""Characters of a target that is a text."""
+
 
 def pass_frame(run: RunModels, step: int, example: int) -> bytes:
     """Return the frame "pass": values and error signals of all layers for one example.
@@ -69,7 +72,7 @@ def pass_frame(run: RunModels, step: int, example: int) -> bytes:
         "examples": len(dataset),
         "part": part,
         "objective": float(seen.objective),
-        "target": _in_words(np.asarray(dataset.targets[example]), names),
+        "target": _in_words(np.asarray(y)[0], names),
         "prediction": _prediction(output, names, loss),
         "layers": layers,
     }
@@ -93,15 +96,20 @@ def _described(
 
 
 def _prediction(output: NDArray[Any], names: tuple[str, ...] | None, loss: nn.Loss) -> str:
-    if names is None or output.ndim != 1:
+    if names is None:
         return _in_words(output, None)
-    if len(output) > 1:
-        return names[int(output.argmax())]
-    return names[int(output[0] >= (loss.threshold or 0.0))]
+    if output.shape[-1:] == (len(names),):
+        return _in_words(output.argmax(axis=-1), names)
+    is_second = output.size == 1 and float(output.ravel()[0]) >= (loss.threshold or 0.0)
+    return names[int(is_second)] if output.size == 1 else _in_words(output, None)
 
 
 def _in_words(value: NDArray[Any], names: tuple[str, ...] | None) -> str:
-    if names is not None and value.size == 1:
-        return names[int(value.ravel()[0])]
-    shown = ", ".join(f"{x:.4g}" for x in np.asarray(value, np.float64).ravel()[:4])
+    """Return classes by their names, one after the other; of numbers the first ones."""
+    value = np.asarray(value)
+    if names is not None and (value.dtype.kind in "iu" or value.size == 1):
+        known = [names[int(k)] for k in value.ravel().tolist() if 0 <= int(k) < len(names)]
+        text = ("" if all(len(name) == 1 for name in known) else " ").join(known)
+        return f"{text[:LONGEST]}..." if len(text) > LONGEST else text
+    shown = ", ".join(f"{x:.4g}" for x in value.astype(np.float64).ravel()[:4])
     return shown if value.size <= 4 else f"{shown}, ... ({value.size} numbers)"

@@ -5,6 +5,7 @@ Shape letters: R recorded steps, S statistics, B examples of a batch.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -81,8 +82,19 @@ def recorded_rows(place: RunPlace) -> RecordedRows | None:
     for name in (INDEX, ROWS, ROWS + SUFFIX):
         place.inside(f"{RECORDINGS}/{name}")
     folder = place.path / RECORDINGS
+    file = folder / ROWS
+    if not file.is_file() or not (folder / INDEX).is_file():
+        return None
+    marks = [(one.stat().st_mtime_ns, one.stat().st_size) for one in (file, folder / INDEX)]
+    return _read(folder, tuple(marks))
+
+
+@functools.lru_cache(maxsize=4)
+def _read(folder: Path, marks: tuple[object, ...]) -> RecordedRows | None:
+    """Read the recordings in a folder, unless their files are as they were."""
+    del marks
     layout, file = read_layout(folder), folder / ROWS
-    if layout is None or not file.is_file():
+    if layout is None:
         return None
     size = layout.row.itemsize
     parts = compared_with_sums(file)

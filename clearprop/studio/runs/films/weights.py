@@ -59,16 +59,19 @@ def picture_shape(config: Mapping[str, Any]) -> tuple[int, ...]:
     return tuple(shape) if isinstance(shape, Sequence) else ()
 
 
+SEES_INPUTS = ("", "contrastive_divergence", "variational_bayes")
+"""The algorithms in which the first matrix of a model is multiplied with an example."""
+
+
 def first_matrix(config: Mapping[str, Any]) -> str:
-    """Return the path of the first weight matrix of a model; "" where it has none.
+    """Return the path of the weights that see the examples; "" where that is not known.
 
     >>> first_matrix({"model": {"parameters": {"b": [[4], "float32"], "w": [[8, 4], "float32"]}}})
     'w'
     """
-    for name, shape in parameter_shapes(config).items():
-        if len(shape) in (2, 4):
-            return name
-    return ""
+    algorithm = config.get("algorithm") or {}
+    shapes = parameter_shapes(config) if algorithm.get("name", "") in SEES_INPUTS else {}
+    return next((name for name, shape in shapes.items() if len(shape) in (2, 4)), "")
 
 
 def parameter_shapes(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
