@@ -1,5 +1,6 @@
 // The arrays of a frame "cell" as what a page shows: windows, and the terms of a sum.
 
+import type { Color } from "../drawing/heat";
 import type { Headed } from "./api";
 import type { CellShown } from "./headers";
 
@@ -59,4 +60,18 @@ export function termsOf({ frame }: Headed<CellShown>): Terms | null {
   }));
   const rest = order.slice(MOST_TERMS).reduce((sum, index) => sum + (product[index] ?? 0), 0);
   return { largest, others: Math.max(0, order.length - MOST_TERMS), rest };
+}
+
+const [DARK, LIGHT] = ["#000000", "#ffffff"] as const;
+/** Above this luminance dark letters have the stronger contrast. */
+const MIDDLE = 0.179;
+
+/** The color of letters that can be read on a color. */
+export function inkOn(color: Color): string {
+  const [red, green, blue] = color.map((part) => {
+    const one = part / 255;
+    return one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4;
+  });
+  const luminance = 0.2126 * (red ?? 0) + 0.7152 * (green ?? 0) + 0.0722 * (blue ?? 0);
+  return luminance > MIDDLE ? DARK : LIGHT;
 }
