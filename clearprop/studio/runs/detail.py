@@ -72,7 +72,8 @@ def detail_of(
         configuration=_configuration(reader.config),
         machine=_machine(reader.config),
         damage=list(reader.damage),
-        report=_has_report(reader.place),
+        report=_has(reader.place, REPORT),
+        model=_has(reader.place, MODEL),
         readable=reader.problem is None,
         films=[] if reader.is_study or reader.problem else films_of(states, facts),
         best_step=best_steps[-1] if best_steps else None,
@@ -114,8 +115,8 @@ def _machine(config: Mapping[str, Any]) -> str:
     return str(plain(", ".join([*parts, str(found.get("system"))])))
 
 
-def _has_report(place: RunPlace) -> bool:
+def _has(place: RunPlace, name: str) -> bool:
     try:
-        return place.inside(REPORT).is_file()
+        return place.inside(name).is_file()
     except ClearpropError:
         return False

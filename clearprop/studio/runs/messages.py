@@ -144,6 +144,7 @@ class RunDetail(Struct, frozen=True):
         machine: where it was made, in words.
         damage: what is damaged, in sentences.
         report: whether it has a report.
+        model: whether it has a trained model.
         readable: whether its configuration and its events can be read.
         films: what it can show over its steps.
         best_step: training steps up to the end of the best epoch; null without one.
@@ -158,6 +159,7 @@ class RunDetail(Struct, frozen=True):
     machine: str
     damage: list[str]
     report: bool
+    model: bool
     readable: bool
     films: list[FilmEntry]
     best_step: int | None

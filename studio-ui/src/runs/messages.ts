@@ -116,6 +116,8 @@ export interface RunDetail {
   readonly damage: readonly string[];
   /** whether it has a report. */
   readonly report: boolean;
+  /** whether it has a trained model. */
+  readonly model: boolean;
   /** whether its configuration and its events can be read. */
   readonly readable: boolean;
   /** what it can show over its steps. */

@@ -16,8 +16,14 @@ const tiles: Tiles = {
 const shape = layout({ ...tiles, across: 4 });
 
 test("tiles stand in rows with a pixel between them", () => {
-  expect(shape).toEqual({ across: 4, down: 2, width: 15, height: 5 });
-  expect(layout({ ...tiles, count: 1 })).toEqual({ across: 1, down: 1, width: 3, height: 2 });
+  expect(shape).toEqual({ wrap: 0, across: 4, down: 2, width: 15, height: 5 });
+  expect(layout({ ...tiles, count: 1 })).toEqual({
+    wrap: 0,
+    across: 1,
+    down: 1,
+    width: 3,
+    height: 2,
+  });
 });
 
 test("every number has its pixel, and every pixel its number", () => {
@@ -47,4 +53,28 @@ test("arrow keys go on in the next tile, and stop at the edge", () => {
   expect(neighbor(tiles, shape, { tile: 0, row: 0, column: 2 }, 1, 0)).toEqual({ tile: 1, row: 0, column: 0 });
   expect(neighbor(tiles, shape, { tile: 0, row: 1, column: 0 }, 0, 1)).toEqual({ tile: 4, row: 0, column: 0 });
   expect(neighbor(tiles, shape, { tile: 3, row: 0, column: 2 }, 1, 0)).toEqual({ tile: 3, row: 0, column: 2 });
+});
+
+test("a long vector goes on in the next row", () => {
+  const vector: Tiles = {
+    ...tiles,
+    data: Float32Array.from({ length: 84 }, (_, i) => i),
+    count: 1,
+    height: 1,
+    width: 84,
+    axes: ["", "", "unit"],
+    every: [1, 1],
+  };
+  const long = layout(vector);
+  expect(long).toEqual({ wrap: 28, across: 1, down: 1, width: 28, height: 3 });
+  const out = new Uint32Array(28 * 3);
+  fillTiles(out, vector, long, 100);
+  for (const column of [0, 27, 28, 83]) {
+    const [x, y] = pixelOf(vector, long, { tile: 0, row: 0, column });
+    expect(cellAt(vector, long, x, y)).toEqual({ tile: 0, row: 0, column });
+    expect(out[y * 28 + x]).toBe(SIGNED[Math.round((column / 100) * 127) + 127]);
+  }
+  expect(cellAt(vector, long, 28, 0)).toBeNull();
+  expect(placeOf(vector, { tile: 0, row: 0, column: 30 })).toBe("unit 30");
+  expect(neighbor(vector, long, { tile: 0, row: 0, column: 0 }, 0, 1).column).toBe(28);
 });

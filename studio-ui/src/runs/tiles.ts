@@ -19,6 +19,8 @@ export interface Tiles {
 }
 
 export interface Shape {
+  /** A vector goes on in the next row after so many numbers; 0 for all else. */
+  readonly wrap: number;
   readonly across: number;
   readonly down: number;
   /** Pixels of the whole picture, with a line of pixels between tiles. */
@@ -53,14 +55,24 @@ export function described(array: FrameArray | undefined, about: Readonly<Record<
   };
 }
 
+/** A vector that is longer is shown in several rows. */
+const LONGEST = 40;
+
 /** How tiles are laid out in a room of some proportion of width to height. */
 export function layout(tiles: Tiles, proportion = 1.6): Shape {
   const { count, height, width } = tiles;
+  if (count === 1 && height === 1 && width > LONGEST) {
+    const most = Math.max(LONGEST, Math.ceil(Math.sqrt(4 * width)));
+    const down = Math.ceil(width / most);
+    const wrap = Math.ceil(width / down);
+    return { wrap, across: 1, down: 1, width: wrap, height: down };
+  }
   const gap = count > 1 ? 1 : 0;
   const wanted = Math.round(Math.sqrt((count * (height + gap) * proportion) / (width + gap)));
   const across = tiles.across > 0 ? Math.min(tiles.across, count) : Math.max(1, Math.min(count, wanted));
   const down = Math.ceil(count / across);
   return {
+    wrap: 0,
     across,
     down,
     width: across * (width + gap) - gap,
@@ -79,6 +91,13 @@ export function fillTiles(
   const { count, height, width, data } = tiles;
   const gap = count > 1 ? 1 : 0;
   out.fill(0);
+  if (shape.wrap > 0) {
+    for (let i = 0; i < width; i++) {
+      const code = codeOf(data[i] ?? NaN, limit);
+      out[i] = code === NOT_FINITE ? hatched(i, shape.width, table) : (table[code] ?? 0);
+    }
+    return;
+  }
   for (let tile = 0; tile < count; tile++) {
     const left = (tile % shape.across) * (width + gap);
     const top = Math.floor(tile / shape.across) * (height + gap);
@@ -96,6 +115,12 @@ export function fillTiles(
 
 /** The cell at a pixel of the whole picture; null between tiles. */
 export function cellAt(tiles: Tiles, shape: Shape, x: number, y: number): Cell | null {
+  if (shape.wrap > 0) {
+    const [right, down] = [Math.floor(x), Math.floor(y)];
+    const column = down * shape.wrap + right;
+    const isInside = right >= 0 && right < shape.wrap && down >= 0 && column < tiles.width;
+    return isInside ? { tile: 0, row: 0, column } : null;
+  }
   const gap = tiles.count > 1 ? 1 : 0;
   const [wide, high] = [tiles.width + gap, tiles.height + gap];
   const [right, down] = [Math.floor(x / wide), Math.floor(y / high)];
@@ -107,6 +132,7 @@ export function cellAt(tiles: Tiles, shape: Shape, x: number, y: number): Cell |
 
 /** The pixel of a cell. */
 export function pixelOf(tiles: Tiles, shape: Shape, cell: Cell): readonly [number, number] {
+  if (shape.wrap > 0) return [cell.column % shape.wrap, Math.floor(cell.column / shape.wrap)];
   const gap = tiles.count > 1 ? 1 : 0;
   return [
     (cell.tile % shape.across) * (tiles.width + gap) + cell.column,
