@@ -30,6 +30,8 @@ from clearprop.studio.models import messages as of_models
 from clearprop.studio.playground import choices, messages
 from clearprop.studio.playground.catalog import catalog
 from clearprop.studio.runs import messages as of_runs
+from clearprop.studio.vision import headers as vision_headers
+from clearprop.studio.vision import messages as of_vision
 
 SOURCES = Path(__file__).parents[1] / "studio-ui" / "src"
 
@@ -85,6 +87,21 @@ def sources() -> dict[str, str]:
             "clearprop/glass/equations/mistakes.py",
         )
         + f"export const KINDS: Readonly<Record<string, string>> = {_record(KINDS)};\n",
+        "vision/messages.ts": _head(
+            "The messages between the page's view of pictures and the session that trains for it.",
+            "clearprop/studio/vision/messages.py",
+        )
+        + 'import type { Choice } from "../engine/choices";\n'
+        + "import type { Back, Curves, Pause, Play, Playing, Problem, Speed, StepOnce } "
+        + 'from "../engine/messages";\n'
+        + 'import type { PassRequest } from "../models/messages";\n\n'
+        + typescript(of_vision),
+        "vision/headers.ts": _head(
+            "The header of the frames in which a network that trains is shown.",
+            "clearprop/studio/vision/headers.py",
+        )
+        + 'import type { MapsLayer, PassShown } from "../models/headers";\n\n'
+        + typescript(vision_headers),
         "drawing/palette.ts": _head(
             "The stops of the colors: below 0, above 0, and darkest; and those of the classes.",
             "clearprop/glass/colors.py and boundary_section.py",

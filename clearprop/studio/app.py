@@ -166,11 +166,14 @@ def parts_of(
         offers: models that Python gives, each an `Offer` of `clearprop.studio.models.sources`.
     """
     from clearprop.studio.backward.routes import routes as of_passes
-    from clearprop.studio.models.routes import routes as of_models
+    from clearprop.studio.models.routes import Desk
     from clearprop.studio.runs.routes import routes as of_runs
+    from clearprop.studio.vision.routes import VisionParts
 
+    desk = Desk(runs, files, offers)
     return [
         *of_runs(runs),
         Mount("/api/backward", routes=of_passes(runs)),
-        Mount("/api/models", routes=of_models(runs, files, offers)),
+        Mount("/api/models", routes=desk.routes()),
+        *VisionParts(desk).routes(),
     ]

@@ -92,6 +92,10 @@ class _Threads:
             running.join(left)
 
 
+THREADS = _Threads()
+"""Of the connections of all kinds: a program ends once all of them have ended."""
+
+
 class Connections(Generic[Asked]):
     """The open WebSockets of one kind.
 
@@ -104,7 +108,7 @@ class Connections(Generic[Asked]):
         self._decoder = msgspec.json.Decoder(kind)
         self._open_session = open_session
         self._open = 0
-        self._threads = _Threads()
+        self._threads = THREADS
 
     async def serve(self, websocket: WebSocket) -> None:
         """Serve a page until it is closed."""

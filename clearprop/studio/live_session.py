@@ -85,8 +85,8 @@ class LiveSession(ABC, Generic[Asked, Run]):
                 self._answer(request)
             if self._playing:
                 self._guarded(self._play_on, "play")
-        self._run = None
         self._ended()
+        self._run = None
 
     def _taken(self) -> list[Asked] | None:
         """Return the requests that wait; None where the session ends.
@@ -182,7 +182,7 @@ class LiveSession(ABC, Generic[Asked, Run]):
     def _play_on(self) -> None:
         """Train for a moment, and show what came of it."""
         run = self._shown
-        steps = self._pace.steps(self._limit_in_steps, run.steps_per_epoch)
+        steps = self._pace.steps(self._limit_in_steps, run.first_call)
         if not steps:
             return
         was_warm, before = run.is_warm, run.live.step

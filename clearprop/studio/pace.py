@@ -44,14 +44,14 @@ class Pace:
         self._due = min(self._due + (now - self._since) * limit, most)
         self._since = now
 
-    def steps(self, limit: float | None, epoch: int) -> int:
+    def steps(self, limit: float | None, first: int) -> int:
         """Return how many steps the next call takes.
 
         Args:
             limit: of the steps in a second; None for as many as possible.
-            epoch: steps of an epoch, the first guess.
+            first: of the first call.
         """
-        wished = self._speed * TRAINED if self._speed else float(epoch)
+        wished = self._speed * TRAINED if self._speed else float(first)
         if self._last:
             wished = min(wished, self._last * GROWTH)
         steps = max(1, int(wished))

@@ -38,6 +38,11 @@ class WatchedRun:
         """Steps of an epoch."""
         return self.live.setup.steps_per_epoch
 
+    @property
+    def first_call(self) -> int:
+        """How many steps the first call takes, before their speed is known."""
+        return self.steps_per_epoch
+
     def advance(self, steps: int) -> float:
         """Take so many steps, fewer where the run ends; return the seconds that they took."""
         began = time.perf_counter()

@@ -12,6 +12,7 @@ import numpy as np
 from clearprop import backend, nn, tree
 from clearprop.errors import ConfigurationError, NonFiniteError, ShapeError, unknown_name
 from clearprop.host_callback import host_errors
+from clearprop.training import space
 from clearprop.training.algorithm import Array, Arrays, Measured, TrainState
 from clearprop.training.callback import Portion, Position
 from clearprop.training.compiled_steps import all_finite
@@ -130,6 +131,12 @@ class LiveRun:
                 event = next(self._events)
                 self._kept.add(event)
                 yield event
+
+    def compile_end_of_epoch(self) -> None:
+        """Compile what the end of an epoch needs; another thread may take the first steps."""
+        setup, compiled = self.setup, self._trainer.compiled
+        examples = space.Examples(setup.data.train, setup.data.dev, setup.batch_size)
+        space.compile_end_of_epoch(compiled, setup.state_shapes, examples)
 
     def _waits(self) -> bool:
         """Say whether all steps are made that were asked for, and all that they led to is told."""

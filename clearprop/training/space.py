@@ -188,6 +188,28 @@ def check_calls(
             need.check(evaluation.new, f"an evaluation of {rows} examples at once", None, config)
 
 
+def compile_end_of_epoch(compiled: CompiledSteps, state: TrainState, examples: Examples) -> None:
+    """Compile what the first epoch needs at its end: a smaller batch, and the evaluation.
+
+    It runs nothing, so that it can be done beside the first steps.
+
+    Args:
+        compiled: the calls of the run.
+        state: with shapes in the place of its arrays.
+        examples: of the run.
+    """
+    if compiled.plan.epochs_per_call:
+        return  # a call of whole epochs has both
+    state = _described(state, compiled)
+    part, rest = examples.train, len(examples.train) % examples.batch_size
+    if rest:
+        rows = rest if part.streamed else len(part)
+        portion = Portion(_batch(part, rows, compiled), _order((rows,), compiled), 0, rest)
+        compiled.size_of_steps(state, portion, 1)
+    if examples.dev is not None:
+        _evaluation_size(compiled, state, examples.dev)
+
+
 class _Need:
     """What a run holds beside its calls, in the memory that `device_memory.free` counts."""
 
