@@ -9,7 +9,7 @@ of `clearprop.studio.frames`. `tools/studio_types.py` writes both as types for t
 ``Viewer`` and HTTP                                 answer
 ==================================================  ==============================================
 ``listed()``                       GET sources      JSON `SourceList`
-``graph(source)``                  GET graph        JSON `NetworkGraph`
+``graph(source, pass_id="")``      GET graph        JSON `NetworkGraph`
 ``examples(source, start, count)`` GET examples     JSON `ExampleList`
 ``begin(PassRequest)``             POST pass        frame "pass", header `PassShown`
 ``array(pass_id, node, what,       GET array        frame "array", header `ArrayShown`

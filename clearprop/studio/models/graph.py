@@ -39,9 +39,14 @@ def traced(opened: Opened) -> Program:
     return program_of(Signature(structure, tuple(leaves), opened.loss, False, wide))
 
 
-def network_graph(opened: Opened) -> NetworkGraph:
-    """Return the graph of a network with what the page has to know of it."""
-    program = traced(opened)
+def network_graph(opened: Opened, program: Program | None = None) -> NetworkGraph:
+    """Return the graph of a network with what the page has to know of it.
+
+    Args:
+        opened: the network.
+        program: of a pass, whose shapes the graph has; None takes the shapes of the examples.
+    """
+    program = traced(opened) if program is None else program
     graph, counts = program.graph, _operations(program)
     folding = Folding.of(graph, opened.subject.model)
     nodes = tuple(

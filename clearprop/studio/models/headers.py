@@ -54,6 +54,8 @@ class PassShown(Struct, frozen=True):
         right: whether the prediction is the target; null where that is not known.
         chances: the most probable classes, the most probable first; empty for others.
         picture: the input as a data address; null where it is no picture.
+        own_graph: whether the graph of this pass has other shapes or nodes than that of the
+            examples, such as for a text of another length; "graph" with ``pass_id`` returns it.
         remarks: what the reader has to know, such as unknown words of a text.
     """
 
@@ -67,6 +69,7 @@ class PassShown(Struct, frozen=True):
     right: bool | None
     chances: tuple[Chance, ...]
     picture: str | None
+    own_graph: bool
     remarks: tuple[str, ...]
 
 

@@ -20,6 +20,7 @@ from clearprop.memory import shown_size
 from clearprop.nn.definitions import ENDS
 from clearprop.studio.frames import pack
 from clearprop.studio.models.aim import Aim, Outcome, aim_of, outcome_of, with_prediction
+from clearprop.studio.models.graph import traced
 from clearprop.studio.models.headers import (
     STATISTICS,
     ArrayShown,
@@ -110,6 +111,15 @@ class ViewedPass:
         return self.glass.values.program.size
 
     @property
+    def has_own_graph(self) -> bool:
+        """Whether its graph differs from that of the examples."""
+        own, usual = self.glass.values.program, traced(self.opened)
+        if own is usual:
+            return False
+        known = [(spec.name, spec.shape) for spec in usual.graph.nodes]
+        return known != [(spec.name, spec.shape) for spec in own.graph.nodes]
+
+    @property
     def output(self) -> GlassNode | None:
         """The node of the network's output; None where the pass has no single one."""
         return _output(self.glass)
@@ -142,6 +152,7 @@ class ViewedPass:
             right=self.outcome.right,
             chances=self.outcome.chances,
             picture=self.aim.picture,
+            own_graph=self.has_own_graph,
             remarks=(*self.opened.remarks, *self.aim.remarks),
         )
 

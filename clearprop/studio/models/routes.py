@@ -64,7 +64,7 @@ def _asked() -> Mapping[str, Callable[[Query], Callable[[Any], Any]]]:
 
     return {
         "sources": lambda q: partial(_call, "listed"),
-        "graph": lambda q: partial(_call, "graph", q.text("source")),
+        "graph": lambda q: partial(_call, "graph", q.text("source"), q.text("pass_id", "")),
         "examples": lambda q: partial(
             _call, "examples", q.text("source"), q.number("start", 0), q.number("count", 12)
         ),

@@ -62,8 +62,11 @@ class Viewer:
         """Return everything that can be looked at."""
         return self.sources.listed()
 
-    def graph(self, source: str) -> NetworkGraph:
-        """Return the graph of a network."""
+    def graph(self, source: str, pass_id: str = "") -> NetworkGraph:
+        """Return the graph of a network, or with ``pass_id`` that of one of its passes."""
+        if pass_id:
+            seen = self.seen(pass_id)
+            return network_graph(seen.opened, seen.glass.values.program)
         opened = self.opened(source)
         kept = self._graphs.get(source)
         if kept is None or kept[0] is not opened:

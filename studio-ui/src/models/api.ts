@@ -19,7 +19,9 @@ const ROOT = "api/models";
 
 export const sources = (signal?: AbortSignal) => json<SourceList>("sources", {}, signal);
 
-export const graph = (source: string, signal?: AbortSignal) => json<NetworkGraph>("graph", { source }, signal);
+/** The graph of a network for its examples, or for the input of one pass. */
+export const graph = (source: string, pass: string, signal?: AbortSignal) =>
+  json<NetworkGraph>("graph", pass ? { source, pass_id: pass } : { source }, signal);
 
 export const examples = (source: string, start: number, count: number, signal?: AbortSignal) =>
   json<ExampleList>("examples", { source, start, count }, signal);

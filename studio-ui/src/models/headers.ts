@@ -30,6 +30,8 @@ export interface PassShown {
   readonly chances: readonly Chance[];
   /** the input as a data address; null where it is no picture. */
   readonly picture: string | null;
+  /** whether the graph of this pass has other shapes or nodes than that of the examples, such as for a text of another length; "graph" with ``pass_id`` returns it. */
+  readonly own_graph: boolean;
   /** what the reader has to know, such as unknown words of a text. */
   readonly remarks: readonly string[];
 }

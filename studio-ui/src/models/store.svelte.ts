@@ -30,6 +30,8 @@ export class ModelsStore {
   wanted: Wanted | null = $state.raw(null);
   /** Grows when the whole drawing is to be fitted to the screen. */
   fits = $state(0);
+  /** Whether the graph is that of the pass and not that of the examples. */
+  #hasOwn = false;
 
   get tree(): NetworkTree | null {
     return this.network.value?.graph.source.id === this.source ? this.network.value : null;
@@ -60,7 +62,8 @@ export class ModelsStore {
     this.made.stop();
     this.made.problem = null;
     remember({ source, ...(isFirst ? {} : { example: null, at: null, open: null }) });
-    await this.network.ask(async (signal) => new NetworkTree(await graph(source, signal)));
+    this.#hasOwn = false;
+    await this.network.ask(async (signal) => new NetworkTree(await graph(source, "", signal)));
     const tree = this.tree;
     if (!tree) return;
     const values = address().values;
@@ -80,10 +83,26 @@ export class ModelsStore {
   async show(wanted: Wanted): Promise<void> {
     this.wanted = wanted;
     await this.made.ask(async (signal) => shown(await begin(wanted, signal)));
+    await this.#fitGraph();
     const row = this.pass?.header.example ?? null;
     if (wanted === this.wanted && !this.made.problem) {
       remember({ example: row === null ? null : String(row) });
     }
+  }
+
+  /** Take the graph of the pass, where its input has another shape than the examples. */
+  async #fitGraph(): Promise<void> {
+    const [pass, before] = [this.pass?.header, this.tree];
+    if (!pass || !before || (!pass.own_graph && !this.#hasOwn)) return;
+    const name = pass.own_graph ? pass.pass_id : "";
+    await this.network.ask(async (signal) => new NetworkTree(await graph(this.source, name, signal)));
+    const now = this.tree;
+    this.#hasOwn = pass.own_graph;
+    if (!now || now === before) return;
+    const same = (id: ItemId) => now.find(before.path(id));
+    const open = [...this.open].map((id) => (id === ROOT ? ROOT : same(id))).filter((id) => id !== null);
+    this.open = new Set(open);
+    if (this.chosen !== null) this.chosen = same(this.chosen);
   }
 
   /** Choose an item; the groups around it are opened, so that it is seen. */

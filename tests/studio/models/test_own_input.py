@@ -133,6 +133,18 @@ def test_a_text_is_read_by_the_vocabulary_of_the_run(gpt: Seen) -> None:
     assert last["right"] is None
 
 
+def test_a_text_of_another_length_has_a_graph_of_its_own(gpt: Seen) -> None:
+    usual = gpt.viewer.graph(gpt.source)
+    header = gpt.begin(text="abc").header
+    assert header["own_graph"]
+    own = gpt.viewer.graph(gpt.source, header["pass_id"])
+    seen = gpt.viewer.seen(header["pass_id"])
+    assert [node.shape for node in own.nodes] == [node.shape for node in seen.glass]
+    assert [group.path for group in own.groups] == [group.path for group in usual.groups]
+    assert not gpt.begin(text="abcdefg").header["own_graph"]
+    assert not gpt.begin(example=0).header["own_graph"]
+
+
 def test_a_long_text_keeps_its_end(gpt: Seen) -> None:
     header = gpt.begin(text="abcdefghijkl").header
     seen = gpt.viewer.seen(header["pass_id"])
