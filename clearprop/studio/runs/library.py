@@ -112,9 +112,12 @@ class RunLibrary:
         root = Path(os.path.realpath(self.folder))
         self._refused, self._waiting = [], 0
         found = dict.fromkeys(self._names(root))
+        known = [name for name in found if name in self._readers]
+        new = [name for name in found if name not in self._readers]
+        new.sort(key=lambda name: _changed_at(root / name), reverse=True)  # who waits is old
         held = HeldLocks.now()
         changed = []
-        for name in found:
+        for name in [*known, *new]:
             if name not in self._readers and time.monotonic() - start > budget:
                 self._waiting += 1
             elif self._refreshed(root, name, held):
@@ -190,6 +193,13 @@ class RunLibrary:
             return name if name in self._readers else None
         names = ["/".join(parts[-k:]) for k in range(min(DEPTH, len(parts)), 0, -1)]
         return next((name for name in names if name in self._readers), None)
+
+
+def _changed_at(folder: Path) -> float:
+    try:
+        return folder.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _is_text(name: str) -> bool:
