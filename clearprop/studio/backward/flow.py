@@ -130,10 +130,14 @@ class Flow:
 
     @functools.cached_property
     def changing(self) -> frozenset[Place]:
-        """The places of the numbers that gradient descent changes."""
+        """The places of the numbers that gradient descent changes.
+
+        A number on which E does not depend, such as a weight before a step function, is none of
+        the pass.
+        """
         if self.solution.step.rate is None:
             return frozenset()
-        return frozenset(self.run.given.learned or self.run.given.inputs)
+        return frozenset(self.run.given.learned or self.run.given.inputs) & self.scalars.keys()
 
     @functools.cached_property
     def arriving(self) -> dict[Place, tuple[int, ...]]:

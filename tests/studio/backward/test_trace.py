@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
-from clearprop import ops
+from clearprop import nn, ops
 from clearprop.glass.equations import lecture, worked_solution
 from clearprop.studio.backward.flow import Flow
-from clearprop.studio.backward.messages import PassNode, PassTrace, WrittenEquation
+from clearprop.studio.backward.messages import Detail, PassNode, PassTrace, WrittenEquation
 from clearprop.studio.backward.trace import traced
 
 
@@ -138,3 +138,13 @@ def test_given_numbers_stand_left_of_their_users() -> None:
         for i, (column, row) in enumerate(places):
             for other_column, other_row in places[:i]:
                 assert column != other_column or abs(row - other_row) > 0.999
+
+
+@pytest.mark.parametrize("detail", ["neurons", "gates"])
+def test_weights_before_a_step_function_are_none_of_the_pass(detail: Detail) -> None:
+    model = nn.Sequential(nn.Linear(2, 2), "binary_step", nn.Linear(2, 1)).init(0)
+    solution = worked_solution(model, [0.5, 0.2], 1.0, 0.1, loss="squared_error")
+    trace = traced(Flow.of(solution, detail))
+    changed = {change.name for change in trace.changes}
+    assert changed
+    assert changed <= {node.name for node in trace.nodes}

@@ -1,0 +1,117 @@
+"""Take the pictures of the studio that stand in its page of the documentation.
+
+``python -m tools.studio_pictures`` starts the studio on runs that it makes, drives the page in
+Chromium, and writes ``docs/images/studio-*.png``. It needs the built page (``make studio``).
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
+SIZE = {"width": 1280, "height": 800}
+COLORS = 256
+
+RUNS = (
+    ("train", "xor", "--set", "snapshots=log", "--no-report"),
+    ("train", "mlp", "--data", "digits", "--set", "epochs=4", "--set", "snapshots=log"),
+    ("train", "som", "--set", "snapshots=log", "--no-report"),
+)
+
+
+def playground(page: Any) -> None:
+    """Train on the circle until the boundary is closed, and point at a unit."""
+    page.get_by_role("button", name="Play", exact=True).click()
+    wait(page, "Number(document.querySelector('.counters dd').textContent) > 75")
+    page.get_by_role("button", name="Pause", exact=True).click()
+
+
+def gate(page: Any) -> None:
+    """Go to the middle of the backward pass."""
+    for _ in range(13):
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(150)
+
+
+def look(page: Any) -> None:
+    """Wait until what was asked for has arrived."""
+    page.wait_for_timeout(6000)
+
+
+PICTURES: dict[str, tuple[str, Callable[[Any], None]]] = {
+    "playground": ("#/playground", playground),
+    "backward": ("#/backward?page=gate", gate),
+    "runs": ("#/runs", look),
+    "models": ("#/models", look),
+    "vision": ("#/vision", look),
+}
+
+
+def wait(page: Any, expression: str) -> None:
+    """Wait until an expression of JavaScript is true; the page's policy forbids Playwright's own.
+
+    Raises:
+        TimeoutError: it is not within a minute.
+    """
+    end = time.monotonic() + 60
+    while not page.evaluate(expression):
+        if time.monotonic() > end:
+            raise TimeoutError(expression)
+        page.wait_for_timeout(50)
+
+
+def save(page: Any, name: str) -> None:
+    """Write the picture of a page with few colors, so that the file is small."""
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    target = IMAGES / f"studio-{name}.png"
+    picture.quantize(COLORS, dither=Image.Dither.NONE).save(target, optimize=True)
+    print(target.name, f"{target.stat().st_size / 1000:.0f} kB")
+
+
+def main() -> int:
+    """Take all pictures, or those that are named; return the exit code."""
+    wanted = sys.argv[1:] or list(PICTURES)
+    command = [sys.executable, "-m", "clearprop"]
+    with tempfile.TemporaryDirectory() as folder:
+        if {"runs", "models", "vision"} & set(wanted):
+            for arguments in RUNS:
+                subprocess.run([*command, *arguments], cwd=folder, check=True)
+        server = subprocess.Popen(
+            [*command, "studio", "--no-browser", "--port", "0"],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert server.stdout is not None
+        address = server.stdout.readline().split()[1]
+        with sync_playwright() as started:
+            own = shutil.which("chromium")
+            browser = started.chromium.launch(executable_path=own, args=["--no-sandbox"])
+            for name in wanted:
+                view, drive = PICTURES[name]
+                page = browser.new_page(viewport=SIZE)
+                page.goto(f"{address}{view}")
+                page.wait_for_timeout(5000)
+                drive(page)
+                save(page, name)
+                page.close()
+            browser.close()
+        server.send_signal(signal.SIGINT)
+        server.wait()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
