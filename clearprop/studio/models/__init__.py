@@ -10,7 +10,8 @@ of `clearprop.studio.frames`. `tools/studio_types.py` writes both as types for t
 ==================================================  ==============================================
 ``listed()``                       GET sources      JSON `SourceList`
 ``graph(source, pass_id="")``      GET graph        JSON `NetworkGraph`
-``examples(source, start, count)`` GET examples     JSON `ExampleList`
+``examples(source, start, count,   GET examples     JSON `ExampleList`
+label)``
 ``begin(PassRequest)``             POST pass        frame "pass", header `PassShown`
 ``array(pass_id, node, what,       GET array        frame "array", header `ArrayShown`
 input, first)``

@@ -49,6 +49,11 @@ class Bundled(NamedTuple):
     examples: Callable[[], tuple[Dataset | tuple[object, object], Preprocessor | None]]
     loss: str = "cross_entropy"
 
+    @property
+    def pictures(self) -> bool:
+        """Whether it takes pictures; all others read tokens."""
+        return self.loss == "cross_entropy"
+
 
 def open_bundled(entry: SourceEntry, name: str) -> Opened:
     """Return a network by its name in `BUNDLED`, opened."""

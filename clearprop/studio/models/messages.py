@@ -38,12 +38,14 @@ class SourceEntry(Struct, frozen=True):
             an object that Python gave.
         title: for the list.
         about: one sentence.
+        pictures: whether it takes pictures, or may: of a saved model it is known when it is opened.
     """
 
     id: str
     kind: SourceKind
     title: str
     about: str
+    pictures: bool = False
 
 
 class SourceList(Struct, frozen=True):

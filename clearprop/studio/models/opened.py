@@ -143,6 +143,21 @@ class Opened:
             return self.subject.class_name(label_of(target))
         return numbers_text(target)
 
+    def of_class(self, label: int) -> NDArray[np.intp]:
+        """Return the numbers of the examples of a class.
+
+        Raises:
+            ConfigurationError: there is no such class.
+        """
+        if self.output != "class" or not 0 <= label < len(self.classes):
+            raise ConfigurationError(
+                "there is no such class",
+                where=self.entry.title,
+                given=str(label),
+                expected=f"a number below {len(self.classes)}, the number of its classes",
+            )
+        return np.asarray(np.flatnonzero(self.subject.truths == label))
+
     @property
     def reconstructs(self) -> bool:
         """Whether the targets are the inputs, as those of an autoencoder."""

@@ -66,7 +66,12 @@ def _asked() -> Mapping[str, Callable[[Query], Callable[[Any], Any]]]:
         "sources": lambda q: partial(_call, "listed"),
         "graph": lambda q: partial(_call, "graph", q.text("source"), q.text("pass_id", "")),
         "examples": lambda q: partial(
-            _call, "examples", q.text("source"), q.number("start", 0), q.number("count", 12)
+            _call,
+            "examples",
+            q.text("source"),
+            q.number("start", 0),
+            q.number("count", 12),
+            q.number("label") if q.text("label", "") else None,
         ),
         "array": of_pass("array", node, Query.what, given, lambda q: q.number("first", 0)),
         "numbers": of_pass("numbers", node, Query.what, given, index),

@@ -18,6 +18,7 @@ from clearprop import data, nn
 from clearprop.data import Dataset
 from clearprop.data.catalog import is_named
 from clearprop.errors import ClearpropError, unknown_name
+from clearprop.glass.pictures import is_picture
 from clearprop.glass.subject import EvaluationData, Pair, Subject, gather
 from clearprop.nn.recording import LossLike
 from clearprop.recipes import RECIPES
@@ -100,11 +101,17 @@ class Sources:
     def listed(self) -> SourceList:
         """Return all of them, objects and runs first."""
         every = [
-            *(SourceEntry(s, "object", one.title, one.about) for s, one in self._offers.items()),
-            *(_entry("run", name, "A run of the run folder.") for name in self._runs()),
-            *(_entry("file", name, "A saved model.") for name in self._saved()),
             *(
-                SourceEntry(f"network:{name}", "network", one.title, one.about)
+                SourceEntry(s, "object", one.title, one.about, pictures=True)
+                for s, one in self._offers.items()
+            ),
+            *(
+                _entry("run", name, "A run of the run folder.", pictures=_takes_pictures(folder))
+                for name, folder in self._runs().items()
+            ),
+            *(_entry("file", name, "A saved model.", pictures=True) for name in self._saved()),
+            *(
+                SourceEntry(f"network:{name}", "network", one.title, one.about, one.pictures)
                 for name, one in BUNDLED.items()
             ),
             *(
@@ -158,8 +165,18 @@ class Sources:
         return path.resolve().is_relative_to(self._folder.resolve())
 
 
-def _entry(kind: SourceKind, name: str, about: str) -> SourceEntry:
-    return SourceEntry(f"{kind}:{name}", kind, name, about)
+def _entry(kind: SourceKind, name: str, about: str, *, pictures: bool = False) -> SourceEntry:
+    return SourceEntry(f"{kind}:{name}", kind, name, about, pictures)
+
+
+def _takes_pictures(folder: Path) -> bool:
+    """Say whether the examples of a run are pictures, as far as its settings tell."""
+    try:
+        record = read_config(folder).get("preprocessor")
+    except ClearpropError:
+        return False
+    shape = record.get("input_shape") if isinstance(record, Mapping) else None
+    return not isinstance(shape, list) or is_picture(tuple(shape))
 
 
 # -- runs ---------------------------------------------------------------------------------------

@@ -74,19 +74,26 @@ class Viewer:
             self._graphs.keep(source, kept)
         return kept[1]
 
-    def examples(self, source: str, start: int = 0, count: int = 12) -> ExampleList:
+    def examples(
+        self, source: str, start: int = 0, count: int = 12, label: int | None = None
+    ) -> ExampleList:
         """Return some of the examples of a network.
 
         Args:
             source: id of the network.
-            start: number of the first.
+            start: place of the first in the list.
             count: how many.
+            label: number of the class that they are of; None takes all.
+
+        Raises:
+            ConfigurationError: there is no such class.
         """
         opened = self.opened(source)
-        first = max(0, min(start, max(0, len(opened) - 1)))
-        last = min(len(opened), first + max(1, min(count, MOST_EXAMPLES)))
-        rows = range(first, last)
-        return ExampleList(tuple(_listed(opened, row) for row in rows), first, len(opened))
+        every = range(len(opened)) if label is None else opened.of_class(label)
+        first = max(0, min(start, max(0, len(every) - 1)))
+        last = min(len(every), first + max(1, min(count, MOST_EXAMPLES)))
+        rows = every[first:last]
+        return ExampleList(tuple(_listed(opened, int(row)) for row in rows), first, len(every))
 
     def opened(self, source: str) -> Opened:
         """Return a network by its id; it stays open for the next requests.

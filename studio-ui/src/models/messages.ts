@@ -12,6 +12,8 @@ export interface SourceEntry {
   readonly title: string;
   /** one sentence. */
   readonly about: string;
+  /** whether it takes pictures, or may: of a saved model it is known when it is opened. */
+  readonly pictures: boolean;
 }
 
 /** Everything that can be looked at. */

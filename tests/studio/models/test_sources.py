@@ -15,6 +15,7 @@ from clearprop.errors import ClearpropError, ConfigurationError, ShapeError
 from clearprop.recipes import experiment
 from clearprop.studio.models.made_up import guessed_inputs
 from clearprop.studio.models.sources import Offer, Sources
+from clearprop.studio.models.viewer import Viewer
 from tests.studio.models.conftest import read, viewed
 
 
@@ -176,3 +177,26 @@ def test_a_shape_is_told_from_the_first_layer() -> None:
     assert guessed_inputs(nn.Sequential([nn.Embedding(9, 4), nn.LSTM(4, 5)]))[:2] == ((16,), 9)
     with pytest.raises(ShapeError, match=r"(?s)cannot be told.*cp.studio"):
         guessed_inputs(nn.Sequential(["relu"]))
+
+
+def test_examples_of_a_class(folder: Path) -> None:
+    viewer = Viewer(Sources(folder))
+    network = "network:mlp"
+    every = viewer.examples(network, 0, 60).examples
+    found = viewer.examples(network, 1, 3, label=7)
+    sevens = [one for one in every if one.target == "7"]
+    assert found.examples == tuple(sevens[1:4])
+    assert (found.start, found.total) == (1, sum(viewer.opened(network).subject.truths == 7))
+    for source, label in ((network, 10), ("network:gpt", 0)):
+        with pytest.raises(ConfigurationError, match="no such class"):
+            viewer.examples(source, label=label)
+
+
+def test_which_sources_take_pictures(folder: Path) -> None:
+    listed = {entry.id: entry for entry in Sources(folder).listed().sources}
+    pictures = {source for source, entry in listed.items() if entry.pictures}
+    for source in ("network:lenet5", "network:mlp", "network:gpt", "run:mlp-1"):
+        takes = Sources(folder).open(source).picture_shape is not None
+        assert (source in pictures) == takes
+    assert {"network:resnet20", "file:kept.safetensors", "run:own"} <= pictures
+    assert not any(source.startswith("recipe:") for source in pictures)
