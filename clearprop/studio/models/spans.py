@@ -26,7 +26,7 @@ WINDOWS = ("convolution", "max_pool", "average_pool")
 
 
 @dataclass(frozen=True, eq=False)
-class Span:
+class ReadSpan:
     """What the entries of a picture read of an earlier one.
 
     Attributes:
@@ -45,7 +45,7 @@ class _Unknown:
 
 
 UNKNOWN = _Unknown()
-Found = Span | _Unknown | None
+Found = ReadSpan | _Unknown | None
 
 
 class Spans:
@@ -61,7 +61,7 @@ class Spans:
         self._enlarged = enlarged
         self._known: dict[tuple[int, int, frozenset[int]], Found] = {}
 
-    def between(self, node: int, target: int, stops: frozenset[int] = frozenset()) -> Span | None:
+    def between(self, node: int, target: int, stops: frozenset[int] = frozenset()) -> ReadSpan | None:
         """Return what a node reads of an earlier one; None where that is no rectangle, or nothing.
 
         Args:
@@ -70,7 +70,7 @@ class Spans:
             stops: nodes through which nothing is looked for.
         """
         found = self._found(node, target, stops - {node, target})
-        return found if isinstance(found, Span) else None
+        return found if isinstance(found, ReadSpan) else None
 
     def _found(self, node: int, target: int, stops: frozenset[int]) -> Found:
         key = (node, target, stops)
@@ -95,7 +95,7 @@ class Spans:
             return None
         if len(node.shape) != 4 or any(isinstance(span, _Unknown) for _, _, span in reading):
             return UNKNOWN
-        spans = [span for _, _, span in reading if isinstance(span, Span)]
+        spans = [span for _, _, span in reading if isinstance(span, ReadSpan)]
         if node.operation in WINDOWS:
             return _of_window(node, spans[0]) if [k for k, *_ in reading] == [0] else UNKNOWN
         row = OPERATIONS.get(node.operation)
@@ -108,19 +108,19 @@ class Spans:
         """Return the span of pixels that are repeated in squares."""
         small = self._glass[self._enlarged[node.index]]
         inner = self._found(small.index, target, stops)
-        if not isinstance(inner, Span):
+        if not isinstance(inner, ReadSpan):
             return inner
         factor = node.shape[1] // small.shape[1]
         rows, columns = (np.arange(size) // factor for size in node.shape[1:3])
-        return Span(inner.rows[rows], inner.columns[columns], inner.same_channel)
+        return ReadSpan(inner.rows[rows], inner.columns[columns], inner.same_channel)
 
 
-def _whole(node: GlassNode) -> Span:
+def _whole(node: GlassNode) -> ReadSpan:
     rows, columns = (np.arange(size, dtype=np.int32) for size in node.shape[1:3])
-    return Span(rows[:, None].repeat(2, 1), columns[:, None].repeat(2, 1))
+    return ReadSpan(rows[:, None].repeat(2, 1), columns[:, None].repeat(2, 1))
 
 
-def _of_window(node: GlassNode, inner: Span) -> Span:
+def _of_window(node: GlassNode, inner: ReadSpan) -> ReadSpan:
     geometry = geometry_of(node)
     rows, columns = (
         _covered(of, geometry.outputs[k], geometry.stride[k], geometry.padding[k][0], reach)
@@ -129,7 +129,7 @@ def _of_window(node: GlassNode, inner: Span) -> Span:
         )
     )
     is_pool = node.operation != "convolution"
-    return Span(rows, columns, inner.same_channel and is_pool)
+    return ReadSpan(rows, columns, inner.same_channel and is_pool)
 
 
 def _covered(inner: Ranges, places: int, stride: int, before: int, reach: int) -> Ranges:
@@ -143,10 +143,10 @@ def _covered(inner: Ranges, places: int, stride: int, before: int, reach: int) -
     return made
 
 
-def _union(spans: list[Span]) -> Span:
+def _union(spans: list[ReadSpan]) -> ReadSpan:
     first, *others = spans
     for other in others:
-        first = Span(
+        first = ReadSpan(
             _joined(first.rows, other.rows),
             _joined(first.columns, other.columns),
             first.same_channel and other.same_channel,
