@@ -7,12 +7,13 @@ import type { Answer, Request } from "./messages";
 /** "open" answers; "lost" tries to come back; "closed" was closed by the page. */
 export type EngineState = "connecting" | "open" | "lost" | "closed";
 
-export interface Engine {
+/** `Asked` and `Told` are the requests and the answers; the playground's by default. */
+export interface Engine<Asked = Request, Told = Answer> {
   /** Begin, after the callbacks are set. */
   open(): void;
   /** Returns at once. A request that cannot be sent now is dropped: see `onState`. */
-  ask(request: Request): void;
-  onAnswer: (answer: Answer) => void;
+  ask(request: Asked): void;
+  onAnswer: (answer: Told) => void;
   onFrame: (frame: Frame) => void;
   /** After every "open" the engine knows nothing of this page: send the settings again. */
   onState: (state: EngineState, about: string | null) => void;

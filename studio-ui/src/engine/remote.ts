@@ -19,8 +19,8 @@ export interface Socket {
 
 const OPEN = 1;
 
-export class RemoteEngine implements Engine {
-  onAnswer: (answer: Answer) => void = () => {};
+export class RemoteEngine<Asked = Request, Told = Answer> implements Engine<Asked, Told> {
+  onAnswer: (answer: Told) => void = () => {};
   onFrame: (frame: Frame) => void = () => {};
   onState: (state: EngineState, about: string | null) => void = () => {};
 
@@ -35,10 +35,10 @@ export class RemoteEngine implements Engine {
     this.#connect = connect;
   }
 
-  static at(path: string): RemoteEngine {
+  static at<Asked = Request, Told = Answer>(path: string): RemoteEngine<Asked, Told> {
     const address = new URL(path, location.href);
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
-    return new RemoteEngine(() => new WebSocket(address) as unknown as Socket);
+    return new RemoteEngine<Asked, Told>(() => new WebSocket(address) as unknown as Socket);
   }
 
   open(): void {
@@ -51,7 +51,7 @@ export class RemoteEngine implements Engine {
       this.onState("open", null);
     };
     socket.onmessage = ({ data }) => {
-      if (typeof data === "string") this.onAnswer(JSON.parse(data) as Answer);
+      if (typeof data === "string") this.onAnswer(JSON.parse(data) as Told);
       else if (data instanceof ArrayBuffer) this.onFrame(decode(data));
     };
     socket.onclose = () => {
@@ -71,7 +71,7 @@ export class RemoteEngine implements Engine {
     this.open();
   }
 
-  ask(request: Request): void {
+  ask(request: Asked): void {
     if (this.#socket?.readyState === OPEN) this.#socket.send(JSON.stringify(request));
   }
 

@@ -49,7 +49,7 @@ export function residual(): NetworkGraph {
     group(0, "loss", "loss", "loss", 9, 1),
   ];
   return {
-    source: { id: "object:0", kind: "object", title: "net", about: "" },
+    source: { id: "object:0", kind: "object", title: "net", about: "", pictures: false },
     model: "Net",
     nodes,
     groups,

@@ -1,15 +1,19 @@
 // The pictures of a run that the page has seen: the back slider shows them while it is dragged.
 
-import type { Picture } from "../engine/picture";
-
 const MOST_PICTURES = 240;
 const MOST_BYTES = 64 * 2 ** 20;
 
-export class Past {
-  #pictures: Picture[] = [];
+export class Past<Kept extends { readonly step: number }> {
+  readonly #size: (picture: Kept) => number;
+  #pictures: Kept[] = [];
   #bytes = 0;
   #apart = 1;
   #skipped = 0;
+
+  /** `size` tells how many bytes a picture takes. */
+  constructor(size: (picture: Kept) => number) {
+    this.#size = size;
+  }
 
   /** In the order of their steps. */
   get steps(): readonly number[] {
@@ -28,23 +32,23 @@ export class Past {
   }
 
   /** Keep a picture; of a long run only every second, fourth, ... is kept. */
-  add(picture: Picture): void {
+  add(picture: Kept): void {
     this.#forgetFrom(picture.step);
     const isFirst = this.#pictures.length === 0;
     if (!isFirst && ++this.#skipped < this.#apart) return;
     this.#skipped = 0;
     this.#pictures.push(picture);
-    this.#bytes += size(picture);
+    this.#bytes += this.#size(picture);
     if (this.#pictures.length > MOST_PICTURES || this.#bytes > MOST_BYTES) {
       this.#pictures = this.#pictures.filter((_, i) => i % 2 === 0);
-      this.#bytes = this.#pictures.reduce((sum, one) => sum + size(one), 0);
+      this.#bytes = this.#pictures.reduce((sum, one) => sum + this.#size(one), 0);
       this.#apart *= 2;
     }
   }
 
   /** The picture nearest to a step; null where there is none. */
-  nearest(step: number): Picture | null {
-    let best: Picture | null = null;
+  nearest(step: number): Kept | null {
+    let best: Kept | null = null;
     for (const one of this.#pictures) {
       if (!best || Math.abs(one.step - step) < Math.abs(best.step - step)) best = one;
     }
@@ -55,14 +59,7 @@ export class Past {
   #forgetFrom(step: number): void {
     while ((this.#pictures.at(-1)?.step ?? -1) >= step) {
       const gone = this.#pictures.pop();
-      if (gone) this.#bytes -= size(gone);
+      if (gone) this.#bytes -= this.#size(gone);
     }
   }
-}
-
-function size(picture: Picture): number {
-  return picture.layers.reduce(
-    (sum, layer) => sum + layer.heat.byteLength + 2 * layer.weight.byteLength,
-    0,
-  );
 }

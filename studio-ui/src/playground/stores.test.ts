@@ -4,6 +4,7 @@ import type { Curves } from "../engine/messages";
 import type { Picture } from "../engine/picture";
 import { aligned, CurveStore, MOST_RUNS } from "./curves";
 import { Past } from "./past";
+import { bytes } from "./studio.svelte";
 
 const seen = (step: number) => ({ step, layers: [] }) as unknown as Picture;
 const points = (run: number, epoch: number[], restart = false): Curves => ({
@@ -19,7 +20,7 @@ const points = (run: number, epoch: number[], restart = false): Curves => ({
 });
 
 test("a long past is thinned, and still reaches from the beginning to the end", () => {
-  const past = new Past();
+  const past = new Past(bytes);
   for (let step = 0; step < 2000; step++) past.add(seen(step));
   expect(past.steps.length).toBeLessThanOrEqual(241);
   expect(past.steps[0]).toBe(0);
@@ -28,7 +29,7 @@ test("a long past is thinned, and still reaches from the beginning to the end", 
 });
 
 test("going back forgets what came later", () => {
-  const past = new Past();
+  const past = new Past(bytes);
   for (const step of [0, 10, 20, 30]) past.add(seen(step));
   past.add(seen(10));
   expect(past.steps).toEqual([0, 10]);

@@ -52,7 +52,7 @@ export class Studio {
   /** Whether the engine can diagnose; one without Python cannot. */
   hasDiagnosis = true;
   readonly curves = new CurveStore();
-  readonly past = new Past();
+  readonly past = new Past<Picture>(bytes);
   features: FeaturePicture | null = null;
   points: Float32Array = new Float32Array(0);
   targets: Float32Array = new Float32Array(0);
@@ -387,6 +387,14 @@ export class Studio {
       formula: known?.network.formula ?? "",
     };
   }
+}
+
+/** What the past counts of a picture. */
+export function bytes(picture: Picture): number {
+  return picture.layers.reduce(
+    (sum, layer) => sum + layer.heat.byteLength + 2 * layer.weight.byteLength,
+    0,
+  );
 }
 
 function firstTitle(answer: Configured): string {
