@@ -10,7 +10,7 @@ import numpy as np
 
 from clearprop.glass.wording import flat, without_folders
 from clearprop.recipes.experiment import RECIPE
-from clearprop.studio.problems import RequestError
+from clearprop.studio.problems import RequestError, plain
 from clearprop.studio.runs.messages import ResultRow, RunComparison, RunSummary, SettingRow
 from clearprop.studio.runs.reader import RunReader
 from clearprop.training.comparison import differences
@@ -111,7 +111,7 @@ def _results(readers: Sequence[RunReader], runs: Sequence[RunSummary]) -> list[R
     metrics = dict.fromkeys(name for one in readers for name in one.history.metrics)
     rows += [(name, [_last_metric(one, name) for one in readers], None) for name in metrics]
     return [
-        ResultRow(name, values, _best(values) if has_best else None)
+        ResultRow(str(plain(name)), values, _best(values) if has_best else None)
         for name, values, has_best in rows
         if any(value is not None for value in values)
     ]

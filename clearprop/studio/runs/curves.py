@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.studio.frames import pack
+from clearprop.studio.problems import plain
 from clearprop.studio.runs.reader import RunReader
 from clearprop.studio.runs.thinned import thinned, thinned_together
 from clearprop.training import History
@@ -59,9 +60,9 @@ def curves_frame(reader: RunReader, version: int, before: float = 0.0) -> bytes:
         "run": reader.place.name,
         "version": version,
         "first_step": reader.first_step,
-        "error": begun.error if begun is not None else "error",
-        "task": begun.task if begun is not None else "",
-        "metrics": metrics,
+        "error": plain(begun.error) if begun is not None else "error",
+        "task": plain(begun.task) if begun is not None else "",
+        "metrics": [plain(name) for name in metrics],
         "epochs": len(history),
         "steps": len(reader.losses),
     }

@@ -101,8 +101,7 @@ def _results(place: RunPlace) -> list[NamedNumber]:
 
 def _configuration(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     shown = {name: value for name, value in config.items() if name not in HIDDEN}
-    rows = flat(without_folders(shown))
-    return [(str(plain(name)), str(plain(text))) for name, text in rows]
+    return flat(without_folders(shown))
 
 
 def _machine(config: Mapping[str, Any]) -> str:
@@ -112,7 +111,7 @@ def _machine(config: Mapping[str, Any]) -> str:
     devices, cores = found.get("devices"), found.get("cores")
     kind = f"{devices} x {found.get('kind')}" if found.get("platform") != "cpu" else ""
     parts = [kind or f"{cores} cores", f"JAX {found.get('jax')}", f"Python {found.get('python')}"]
-    return str(plain(", ".join([*parts, str(found.get("system"))])))
+    return ", ".join([*parts, str(found.get("system"))])
 
 
 def _has(place: RunPlace, name: str) -> bool:

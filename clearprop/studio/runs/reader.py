@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from clearprop.errors import ClearpropError, RunError
 from clearprop.files import read_record
+from clearprop.studio.problems import plain
 from clearprop.studio.runs.liveness import HeldLocks, named_holder
 from clearprop.studio.runs.place import RunPlace, Signature
 from clearprop.training import History, NonFinite, Stopped
@@ -145,7 +146,7 @@ class RunReader:
         self.started = config_file.stat().st_mtime if config_file.is_file() else None
         self.is_study = _is_study(config_file)
         self.config = {}
-        self.config = read_config(path)
+        self.config = _sendable(read_config(path))
 
     def _read_logs(self) -> None:
         if (part := self._events.read()) is not None:
@@ -183,6 +184,15 @@ class RunReader:
     def _missing_losses(self) -> int:
         steps = [event.step for event in self.events if not isinstance(event, NonFinite)]
         return max(0, max(steps, default=0) - self.first_step - len(self.losses))
+
+
+def _sendable(value: Any) -> Any:
+    """Return plain data whose texts can be sent: JSON may hold halves of characters."""
+    if isinstance(value, Mapping):
+        return {plain(name): _sendable(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_sendable(one) for one in value]
+    return plain(value) if isinstance(value, str) else value
 
 
 def _is_study(config: Path) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from clearprop.errors import ClearpropError
 from clearprop.recipes.experiment import is_of_recipe
+from clearprop.studio.problems import plain
 from clearprop.studio.runs.films.kept import KeptStates
 from clearprop.studio.runs.films.models import RunFacts, algorithm_name
 from clearprop.studio.runs.films.recorded import recorded_rows
@@ -98,7 +99,7 @@ def _of_recordings(facts: RunFacts) -> list[FilmEntry]:
     if rows is None or not len(rows.numbers.steps):
         return []
     steps = rows.numbers.steps.tolist()
-    shapes = {one.name: one.shape for one in rows.layout.recordables}
+    shapes = {plain(one.name) or "": one.shape for one in rows.layout.recordables}
     about = (
         "Mean, spread and extremes of what each layer puts out and of its error signal, and how "
         "large the updates of the weights are, at the steps that were recorded."
