@@ -19,7 +19,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,30 +31,55 @@ from clearprop.studio.server import StudioServer
 SOURCE = "network:resnet50"
 SIZES = {"desktop": (1280, 800), "large": (1920, 1080)}
 SECONDS = 4.0
-PAUSE = 1 / 120
-"""Seconds between two movements of the hand: twice as many as pictures of the screen."""
-
 GOAL = 30.0
 TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
-# The page counts a picture where it has drawn since the last one, not where nothing had to change.
-COUNT = """() => {
-  const times = [];
-  window.pictures = times;
+# The page moves the graph itself, as often as a good mouse does: messages from outside would come
+# too seldom on a busy machine. It counts a picture where it has drawn since the last one, not where
+# nothing had to change.
+MOVE = """([movement, seconds]) => new Promise((done) => {
+  const target = document.querySelector(".canvas");
+  const box = target.getBoundingClientRect();
+  const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];
+  const pointer = (kind, dx, dy) =>
+    target.dispatchEvent(new PointerEvent(kind, {
+      pointerId: 7, pointerType: "mouse", button: 0, buttons: 1, bubbles: true,
+      clientX: x + dx, clientY: y + dy,
+    }));
+  const wheel = (deltaY) =>
+    target.dispatchEvent(new WheelEvent("wheel", {
+      deltaY, bubbles: true, cancelable: true, clientX: x, clientY: y,
+    }));
   const draw = CanvasRenderingContext2D.prototype.restore;
+  const times = [];
   let drawn = false;
   CanvasRenderingContext2D.prototype.restore = function () {
     drawn = true;
     return draw.call(this);
   };
+  const began = performance.now();
+  const passed = () => (performance.now() - began) / 1000;
+  if (movement !== "wheel") pointer("pointerdown", 0, 0);
+  const hand = setInterval(() => {
+    const t = passed();
+    if (movement !== "wheel") pointer("pointermove", 200 * Math.sin(3 * t), 150 * Math.sin(6 * t));
+    if (movement !== "drag") wheel(60 * Math.cos(2 * t));
+  }, 8);
   const tick = (now) => {
     if (drawn) times.push(now);
     drawn = false;
-    requestAnimationFrame(tick);
+    if (passed() < seconds) requestAnimationFrame(tick);
+    else {
+      clearInterval(hand);
+      pointer("pointerup", 0, 0);
+      CanvasRenderingContext2D.prototype.restore = draw;
+      done(times);
+    }
   };
   requestAnimationFrame(tick);
-}"""
+})"""
+MOVEMENTS = ("drag", "wheel", "both")
 
 
 @dataclass(frozen=True)
@@ -131,7 +156,6 @@ def measured(address: str, seconds: float) -> list[Figures]:
         for window, (width, height) in SIZES.items():
             context = browser.new_context(viewport={"width": width, "height": height})
             page = context.new_page()
-            page.add_init_script(f"({COUNT})()")
             page.goto(f"{address}#/models?source={SOURCE}")
             page.get_by_text("operations for one").wait_for(timeout=120_000)
             for opened in ("folded", "all"):
@@ -139,9 +163,10 @@ def measured(address: str, seconds: float) -> list[Figures]:
                     page.get_by_role("button", name="Open all").click()
                 page.get_by_role("button", name="Fit").click()
                 boxes = _boxes(page)
-                for movement, move in MOVEMENTS.items():
+                for movement in MOVEMENTS:
+                    time.sleep(0.5)
                     before = _processor_time()
-                    times = _moved(page, move, seconds)
+                    times = page.evaluate(MOVE, [movement, seconds])
                     taken = _processor_time() - before
                     figures = _figures(window, opened, movement, boxes, times)
                     each = round(1000 * taken / len(times), 1) if taken and times else None
@@ -177,49 +202,6 @@ def _boxes(page: Any) -> int:
     count = int(page.locator("[role=treeitem]").count())
     page.get_by_text("Details", exact=True).click()
     return count
-
-
-def _moved(
-    page: Any, move: Callable[[Any, float, float, float], None], seconds: float
-) -> list[float]:
-    """Move for some seconds; return the times of the pictures, in milliseconds."""
-    box = page.locator(".canvas").bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x, y)
-    time.sleep(0.5)
-    page.evaluate("() => { window.pictures.length = 0; }")
-    began = time.perf_counter()
-    while (passed := time.perf_counter() - began) < seconds:
-        move(page, passed, x, y)
-        time.sleep(PAUSE)
-    page.mouse.up()
-    times: list[float] = page.evaluate("() => window.pictures")
-    return times
-
-
-def _drag(page: Any, passed: float, x: float, y: float) -> None:
-    """Move in a figure of eight with the button held."""
-    if passed < PAUSE:
-        page.mouse.down()
-    page.mouse.move(x + 200 * math.sin(3 * passed), y + 150 * math.sin(6 * passed))
-
-
-def _wheel(page: Any, passed: float, x: float, y: float) -> None:
-    """Zoom in and out at one place."""
-    del x, y
-    page.mouse.wheel(0, 60 * math.cos(2 * passed))
-
-
-def _both(page: Any, passed: float, x: float, y: float) -> None:
-    _drag(page, passed, x, y)
-    _wheel(page, passed, x, y)
-
-
-MOVEMENTS: dict[str, Callable[[Any, float, float, float], None]] = {
-    "drag": _drag,
-    "wheel": _wheel,
-    "both": _both,
-}
 
 
 def _figures(

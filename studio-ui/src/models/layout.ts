@@ -85,8 +85,8 @@ const inPort = (from: ItemId) => `in${from}`;
 const outPort = (from: ItemId) => `out${from}`;
 const link = (a: string, b: string) => `${a}>${b}`;
 
-/** A group inside another one is broken into columns for a room of this size. */
-const INNER_ROOM: Size = { width: 1500, height: 1100 };
+/** A group inside another one has the room of the screen too, but not less than this. */
+const INNER_ROOM: Size = { width: 900, height: 600 };
 
 /**
  * Lay out what is shown of a network.
@@ -97,10 +97,14 @@ export function layout(tree: NetworkTree, open: ReadonlySet<ItemId>, room: Size 
   const pairs = visiblePairs(tree, open);
   const links = linksByGroup(tree, pairs);
   const inner = new Map<ItemId, Inner>();
+  const innerRoom: Size = {
+    width: Math.max(INNER_ROOM.width, room?.width ?? 0),
+    height: Math.max(INNER_ROOM.height, room?.height ?? 0),
+  };
   const laidOut = (group: ItemId): Inner => {
     const known = inner.get(group);
     if (known) return known;
-    const own = room && (group === ROOT ? room : INNER_ROOM);
+    const own = room && (group === ROOT ? room : innerRoom);
     const made = laidOutGroup(tree, group, open, links.get(group) ?? [], laidOut, own);
     inner.set(group, made);
     return made;

@@ -44,7 +44,11 @@ export class Panning {
 
   #down(event: PointerEvent, element: HTMLElement): void {
     if (event.button !== 0) return;
-    element.setPointerCapture(event.pointerId);
+    try {
+      element.setPointerCapture(event.pointerId);
+    } catch {
+      // The pointer is already gone, or was never one of this screen.
+    }
     this.#pointers.set(event.pointerId, placed(event, element));
     if (this.#pointers.size === 1) {
       this.#begun = placed(event, element);
