@@ -61,7 +61,9 @@ class Spans:
         self._enlarged = enlarged
         self._known: dict[tuple[int, int, frozenset[int]], Found] = {}
 
-    def between(self, node: int, target: int, stops: frozenset[int] = frozenset()) -> ReadSpan | None:
+    def between(
+        self, node: int, target: int, stops: frozenset[int] = frozenset()
+    ) -> ReadSpan | None:
         """Return what a node reads of an earlier one; None where that is no rectangle, or nothing.
 
         Args:

@@ -6,7 +6,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from clearprop.studio.problems import RequestError
 
@@ -31,7 +31,7 @@ class Worker:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._tasks: queue.Queue[tuple[Future[object], Callable[[], object]]] = queue.Queue()
+        self._tasks: queue.Queue[tuple[Future[Any], Callable[[], object]]] = queue.Queue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -46,7 +46,7 @@ class Worker:
                 BUSY, "the studio has too much to compute at once", fix="try it again in a moment"
             )
         future: Future[T] = Future()
-        self._tasks.put((future, task))  # type: ignore[arg-type]  # a future of one kind of result
+        self._tasks.put((future, task))
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)

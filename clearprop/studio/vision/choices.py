@@ -11,9 +11,9 @@ from clearprop.recipes.recipe import ScheduleName
 from clearprop.studio.playground.catalog import catalog
 from clearprop.studio.playground.choices import Choice
 from clearprop.studio.playground.docstrings import first_sentence
-from clearprop.studio.vision.messages import DataOffered, VisionChoices
+from clearprop.studio.vision.messages import DataName, DataOffered, VisionChoices
 
-DATA = {
+DATA: dict[DataName, tuple[str, str]] = {
     "digits": ("Digits", "1,797 handwritten digits of 8 x 8 pixels, each enlarged to 32 x 32."),
     "fashion-mnist": ("Fashion-MNIST", "70,000 pictures of clothes, 28 x 28 pixels."),
     "mnist": ("MNIST", "70,000 handwritten digits of 28 x 28 pixels."),
@@ -37,7 +37,7 @@ def choices() -> VisionChoices:
     return VisionChoices(
         data=tuple(
             DataOffered(
-                name,  # type: ignore[arg-type]  # a test compares the names with those of DataName
+                name,
                 title,
                 about,
                 name not in IDX_SETS or at_hand(IDX_SETS[name]),
