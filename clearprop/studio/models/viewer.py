@@ -53,7 +53,7 @@ class Viewer:
         self._opened: _Recent[str, tuple[object, Opened]] = _Recent(MOST_OPEN)
         self._graphs: _Recent[str, tuple[Opened, NetworkGraph]] = _Recent(MOST_OPEN)
         self._passes: _Recent[str, ViewedPass] = _Recent(MOST_PASSES)
-        self._requests: _Recent[str, PassRequest] = _Recent(MOST_REQUESTS)
+        self._requests: _Recent[str, tuple[object, PassRequest]] = _Recent(MOST_REQUESTS)
         self._numbers = itertools.count(1)
 
     # -- networks ---------------------------------------------------------------------------------
@@ -114,20 +114,20 @@ class Viewer:
         """Make a pass, and return its frame "pass"."""
         name = str(next(self._numbers))
         made = self._made(name, request)
-        self._requests.keep(name, request)
+        self._requests.keep(name, (self.sources.version(request.source), request))
         return made.frame()
 
     def seen(self, pass_id: str) -> ViewedPass:
         """Return a pass; one that was dropped is made again.
 
         Raises:
-            ConfigurationError: it is not known.
+            ConfigurationError: it is not known, or its network has changed since it was dropped.
         """
         kept = self._passes.get(pass_id)
         if kept is not None:
             return kept
-        request = self._requests.get(pass_id)
-        if request is None:
+        version, request = self._requests.get(pass_id) or (None, None)
+        if request is None or version != self.sources.version(request.source):
             raise ConfigurationError(
                 "this pass is no longer known", given=pass_id, fix="choose the example again"
             )

@@ -2,7 +2,7 @@
 
 import { decode, type Frame } from "../engine/frame";
 import { problem, RunProblem, said } from "../runs/api";
-import type { ArrayShown, CellShown, PassShown } from "./headers";
+import type { ArrayShown, BackShown, CellShown, FieldShown, MapsShown, PassShown } from "./headers";
 import type { ExampleList, NetworkGraph, PassRequest, SourceList, WhyShown } from "./messages";
 
 export interface Headed<Header> {
@@ -23,8 +23,14 @@ export const sources = (signal?: AbortSignal) => json<SourceList>("sources", {},
 export const graph = (source: string, pass: string, signal?: AbortSignal) =>
   json<NetworkGraph>("graph", pass ? { source, pass_id: pass } : { source }, signal);
 
-export const examples = (source: string, start: number, count: number, signal?: AbortSignal) =>
-  json<ExampleList>("examples", { source, start, count }, signal);
+/** Some examples; with `label` those of a class. */
+export const examples = (
+  source: string,
+  start: number,
+  count: number,
+  signal?: AbortSignal,
+  label: number | null = null,
+) => json<ExampleList>("examples", { source, start, count, ...(label === null ? {} : { label }) }, signal);
 
 export const why = (pass: string, node: number, signal?: AbortSignal) =>
   json<WhyShown>("why", { pass_id: pass, node }, signal);
@@ -37,6 +43,14 @@ export const array = (pass: string, node: number, what: ArrayShown["what"], firs
 
 export const cell = (pass: string, node: number, index: string, signal?: AbortSignal) =>
   headed<CellShown>("cell", { pass_id: pass, node, index }, signal);
+
+export const back = (pass: string, node: number, index: string, signal?: AbortSignal) =>
+  headed<BackShown>("back", { pass_id: pass, node, index }, signal);
+
+export const field = (pass: string, group: number, index: string, signal?: AbortSignal) =>
+  headed<FieldShown>("field", { pass_id: pass, group, index }, signal);
+
+export const maps = (pass: string, signal?: AbortSignal) => headed<MapsShown>("maps", { pass_id: pass }, signal);
 
 /** Make a pass. */
 export async function begin(wanted: Wanted, signal?: AbortSignal): Promise<Headed<PassShown>> {

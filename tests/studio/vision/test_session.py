@@ -282,3 +282,13 @@ def test_the_command_trains_the_same_network() -> None:
     values = dict(part.split("=") for part in command.split(" --set ")[1:])
     assert values == {"pooling": "average", "learning_rate": "0.01", "seed": "3", "epochs": "2"}
     assert prepare("lenet5", {"data": {"name": "digits"}, **values}).recipe == recipe
+
+
+def test_a_dropped_pass_of_an_older_network_is_not_made_of_the_newer(page: VisionPage) -> None:
+    name = page.viewed(example=4).name
+    page.desk.ask(lambda v: v._passes._kept.clear()).result()
+    page.desk.ask(lambda v: v.seen(name)).result()  # of the same network it is made again
+    page.ask(m.StepOnce("batch"))
+    page.desk.ask(lambda v: v._passes._kept.clear()).result()
+    with pytest.raises(ClearpropError, match="no longer known"):
+        page.desk.ask(lambda v: v.seen(name)).result()
