@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 
 import { breaks } from "./columns";
 import { residual } from "./example_graph";
-import { layout, spread, type GraphLayout } from "./layout";
+import { layout, type GraphLayout } from "./layout";
+import { spread } from "./ranks";
 import { groupId, NetworkTree, ROOT, type ItemId } from "./tree";
 
 const tree = new NetworkTree(residual());

@@ -3,7 +3,8 @@
 
 import type { Theme } from "../drawing/canvas";
 import { css, signedColor } from "../drawing/heat";
-import { HEADER, type Box, type GraphLayout, type Line } from "./layout";
+import type { Box, GraphLayout, Line } from "./layout";
+import { HEADER } from "./slots";
 import type { ItemId, NetworkTree } from "./tree";
 import { isSeen, type Viewport } from "./viewport";
 
