@@ -26,7 +26,7 @@ COLORS = 256
 
 RUNS = (
     ("train", "xor", "--set", "snapshots=log", "--no-report"),
-    ("train", "mlp", "--data", "digits", "--set", "epochs=4", "--set", "snapshots=log"),
+    ("train", "lenet5", "--data", "digits", "--set", "epochs=4", "--set", "snapshots=log"),
     ("train", "som", "--set", "snapshots=log", "--no-report"),
 )
 
@@ -36,6 +36,7 @@ def playground(page: Any) -> None:
     page.get_by_role("button", name="Play", exact=True).click()
     wait(page, "Number(document.querySelector('.counters dd').textContent) > 75")
     page.get_by_role("button", name="Pause", exact=True).click()
+    page.wait_for_timeout(8000)  # the diagnosis
 
 
 def gate(page: Any) -> None:
@@ -53,9 +54,8 @@ def look(page: Any) -> None:
 PICTURES: dict[str, tuple[str, Callable[[Any], None]]] = {
     "playground": ("#/playground", playground),
     "backward": ("#/backward?page=gate", gate),
-    "runs": ("#/runs", look),
-    "models": ("#/models", look),
-    "vision": ("#/vision", look),
+    "runs": ("#/runs?run=lenet5-1", look),
+    "models": ("#/models?source=run:lenet5-1&at=layers.1.conv2", look),
 }
 
 
@@ -85,7 +85,7 @@ def main() -> int:
     wanted = sys.argv[1:] or list(PICTURES)
     command = [sys.executable, "-m", "clearprop"]
     with tempfile.TemporaryDirectory() as folder:
-        if {"runs", "models", "vision"} & set(wanted):
+        if {"runs", "models"} & set(wanted):
             for arguments in RUNS:
                 subprocess.run([*command, *arguments], cwd=folder, check=True)
         server = subprocess.Popen(
