@@ -6,6 +6,7 @@ requests to it, also under a name that its own DNS leads here. So the guard chec
 - ``Host`` is an address that the server listens on. Where a token is demanded, any host will do.
 - What changes something or opens a WebSocket comes from the page itself, by its ``Origin``; other
   requests come from there or from the user, by ``Sec-Fetch-Site`` where the browser sends it.
+  Another page may only link to ``/``.
 - The token, where the server listens to other machines: once in the address, then in a cookie.
 """
 
@@ -133,12 +134,12 @@ class Guard:
                 expected=f"the origin http://{host}",
             )
         site = headers.get("sec-fetch-site", "none")
-        is_link = headers.get("sec-fetch-mode") == "navigate"
-        if site not in ("same-origin", "none") and not is_link:
+        if site not in ("same-origin", "none") and not _opens_the_page(scope, headers):
             return _refusal(
                 FORBIDDEN,
-                "other pages may link to the studio, but not read it",
+                "other pages may link to the page of the studio, and to nothing else of it",
                 given=f"a request of another page ({site})",
+                fix=f"open http://{host}/ itself",
             )
         return None
 
@@ -196,6 +197,13 @@ def _is_origin_of(origin: str, host: str) -> bool:
         return found.scheme in ("http", "https") and found.netloc.lower() == host
     except ValueError:
         return False
+
+
+def _opens_the_page(scope: Scope, headers: Headers) -> bool:
+    """Say whether a link opens the page of the studio in a window, which starts no work."""
+    names = ("sec-fetch-mode", "sec-fetch-dest")
+    found = tuple(headers.get(name) for name in names)
+    return scope.get("path") == "/" and found == ("navigate", "document")
 
 
 def _refusal(

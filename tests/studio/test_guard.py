@@ -83,20 +83,28 @@ def test_the_page_under_another_name_of_this_machine(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("site", "mode", "status"),
+    ("path", "site", "mode", "dest", "status"),
     [
-        ("same-origin", "cors", 200),
-        ("none", "navigate", 200),
-        ("cross-site", "navigate", 200),  # a link
-        ("cross-site", "no-cors", 403),
-        ("same-site", "cors", 403),  # another server of this machine
+        ("/api/playground/catalog", "same-origin", "cors", "empty", 200),
+        ("/api/playground/catalog", "same-origin", "navigate", "document", 200),  # a printed page
+        ("/api/playground/catalog", "none", "navigate", "document", 200),  # typed by the user
+        ("/", "cross-site", "navigate", "document", 200),  # a link
+        ("/", "same-site", "navigate", "document", 200),
+        ("/?token=x", "cross-site", "navigate", "document", 200),
+        ("/", "cross-site", "navigate", "iframe", 403),
+        ("/", "cross-site", "navigate", "", 403),
+        ("/", "cross-site", "no-cors", "image", 403),
+        ("/api/playground/catalog", "cross-site", "navigate", "document", 403),
+        ("/api/playground/catalog", "cross-site", "navigate", "iframe", 403),
+        ("/api/playground/catalog", "same-site", "cors", "empty", 403),  # another server here
+        ("//", "cross-site", "navigate", "document", 403),
     ],
 )
-def test_other_pages_may_link_but_not_read(
-    client: Client, site: str, mode: str, status: int
+def test_other_pages_may_link_to_the_page_only(
+    client: Client, path: str, site: str, mode: str, dest: str, status: int
 ) -> None:
-    headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode}
-    assert client("/api/playground/catalog", headers=headers).status == status
+    headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
+    assert client(path, headers=headers).status == status
 
 
 @pytest.mark.parametrize("path", ["/", "/assets/index-a1_b2.js", "/api/playground/catalog", "/no"])
