@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 
+import { CATALOG } from "../engine/catalog";
 import type { LayerPicture } from "../engine/picture";
 import { classColor, fillOutput, fractionOf, type OutputKind } from "./classes";
 import { codeOf, NOT_FINITE } from "./heat";
@@ -47,4 +48,44 @@ test("of several classes the largest logit wins, and doubt is paler", () => {
   expect(far(1, 0)).toBeGreaterThan(far(0, 0));
   expect(shown.heat[3]).toBe(NOT_FINITE);
   expect([rgb(out, 3)[0], rgb(out, 3)[1]]).toContain(128);
+});
+
+/** For each activation of an output: what it gives for the class 0 for sure, and for no class. */
+const GIVEN: Readonly<Record<string, readonly [sure: readonly number[], unsure: readonly number[]]>> = {
+  "tanh of 1": [[-1], [0]],
+  "sigmoid of 1": [[0], [0.5]],
+  "identity of 1": [[-30], [0]],
+  "identity of 2": [[30, -30], [0, 0]],
+  "identity of 3": [[30, -30, -30], [0, 0, 0]],
+  "log_softmax of 2": [[0, -30], [Math.log(1 / 2), Math.log(1 / 2)]],
+  "log_softmax of 3": [[0, -30, -30], [Math.log(1 / 3), Math.log(1 / 3), Math.log(1 / 3)]],
+};
+const ONE_PER_CLASS = ["cross_entropy", "nll"];
+
+/** All outputs that the losses ask for where there are classes. */
+const outputs = CATALOG.losses.flatMap((loss) =>
+  Object.entries(loss.outputs)
+    .filter(([task]) => task !== "regression")
+    .map(([task, activation]) => {
+      const classes = task === "two classes" ? 2 : 3;
+      const units = ONE_PER_CLASS.includes(loss.name) ? classes : 1;
+      return { loss: loss.name, classes, activation, key: `${activation} of ${units}` };
+    }),
+);
+
+test.each(outputs)("$loss, $key: certainty is strong, doubt is pale", ({ classes, activation, key }) => {
+  const [sure = [], unsure = []] = GIVEN[key] ?? [];
+  const units = sure.length;
+  const limit = Float32Array.from(sure, (x, k) => Math.max(1, Math.abs(x), Math.abs(unsure[k] ?? 0)));
+  const heat = Uint8Array.from([...sure.keys()].flatMap((k) =>
+    [sure, unsure, unsure, unsure].map((one) => codeOf(one[k] ?? NaN, limit[k] ?? 0)),
+  ));
+  const out = new Uint32Array(4);
+  fillOutput(out, { units, grid: 2, heat, limit } as unknown as LayerPicture, kind(classes, activation), false);
+  const far = (color: readonly number[]) =>
+    Math.hypot(...color.map((x, c) => x - (classColor(0, classes)[c] ?? 0)));
+  const paper = far([247, 247, 245]);
+  expect(units).toBeGreaterThan(0);
+  expect(far(rgb(out, 0))).toBeLessThan(0.55 * paper);
+  expect(far(rgb(out, 1))).toBeGreaterThan(0.85 * paper);
 });

@@ -11,7 +11,7 @@ const PAPER: Color = [247, 247, 245];
 export interface OutputKind {
   /** How many classes; 0 for a regression. */
   readonly classes: number;
-  /** Of the output layer: "tanh", "sigmoid", "softmax", or "identity" for logits and numbers. */
+  /** Of the output layer: "tanh", "sigmoid", "log_softmax", or "identity" for logits and numbers. */
   readonly activation: string;
   /** Of a regression: the number that gets the full color. */
   readonly scale: number;
@@ -64,10 +64,13 @@ function fillSigned(out: Uint32Array, layer: LayerPicture, kind: OutputKind, dis
 
 const SHADES = 32;
 
+/** Outputs y whose softmax gives the probabilities; that of log p is p itself. */
+const LOGITS: ReadonlySet<string> = new Set(["identity", "log_softmax"]);
+
 function fillClasses(out: Uint32Array, layer: LayerPicture, kind: OutputKind, discrete: boolean): void {
   const { units, grid, heat, limit } = layer;
   const size = grid * grid;
-  const isLogit = kind.activation === "identity";
+  const isLogit = LOGITS.has(kind.activation);
   // values[k * 256 + code]: what a code of class k means.
   const values = new Float32Array(units * 256);
   for (let k = 0; k < units; k++) {
