@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,23 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 30
 CHUNK_BYTES = 1 << 16
+
+_is_allowed: ContextVar[bool] = ContextVar("downloads", default=True)
+
+
+@contextmanager
+def without_downloads() -> Iterator[None]:
+    """Let `download` refuse within this block and thread, as where there is no network."""
+    token = _is_allowed.set(False)
+    try:
+        yield
+    finally:
+        _is_allowed.reset(token)
+
+
+def may_download() -> bool:
+    """Return False within `without_downloads`."""
+    return _is_allowed.get()
 
 
 def cache_folder() -> Path:
@@ -33,8 +51,14 @@ def download(addresses: Sequence[str], target: Path, *, sha256: str) -> Path:
     only when it is complete and checked.
 
     Raises:
-        DataError: no address gave the file, or it cannot be written.
+        DataError: no address gave the file, or it cannot be written; or downloads are off.
     """
+    if not may_download():
+        raise DataError(
+            f"{target.name} could not be downloaded",
+            where=str(target.parent),
+            given="it is not on this machine, and nothing is downloaded without being asked for",
+        )
     import pooch
 
     failures: list[str] = []

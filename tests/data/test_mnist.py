@@ -182,6 +182,20 @@ def test_without_a_network_it_says_which_file_belongs_where(tmp_path):
         assert part in message
 
 
+def test_nothing_is_downloaded_where_that_is_off(tmp_path, monkeypatch, served, make_idx_folder):
+    folder, address = served
+    make_idx_folder(folder)
+    offer(monkeypatch, folder, address)
+    with download.without_downloads(), pytest.raises(DataError) as caught:
+        data.load("mnist")
+    assert "download it once: clearprop.data.load('mnist')" in caught.value.fix
+    assert str(tmp_path / "cache" / "mnist") in str(caught.value)
+    assert not (tmp_path / "cache").exists()
+    assert len(data.load("mnist"))  # afterwards it is downloaded again
+    with download.without_downloads():
+        assert len(data.load("mnist"))  # and is at hand now
+
+
 def test_a_cache_that_cannot_be_written(tmp_path, monkeypatch, served, make_idx_folder):
     folder, address = served
     make_idx_folder(folder)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import nn, tree
+from clearprop.data.download import without_downloads
 from clearprop.errors import ConfigurationError, RunError, ShapeError
 from clearprop.glass.equations.exercises import EXERCISES, SIZES, exercise
 from clearprop.glass.equations.lectures import LECTURES, lecture
@@ -179,7 +180,8 @@ def _of_run(source: RunExample, digits: int, runs: Path | None) -> WorkedSolutio
     folder = _folder(source.run, runs)
     model = load_model(folder)
     check_model(model)  # before its data are read
-    subject = gather(folder, of_run(read_config(folder), str(folder)).splits)
+    with without_downloads():
+        subject = gather(folder, of_run(read_config(folder), str(folder)).splits)
     if source.example >= len(subject):
         raise ConfigurationError(
             "the run has no such example",

@@ -17,6 +17,7 @@ import numpy as np
 from clearprop import data, nn
 from clearprop.data import Dataset
 from clearprop.data.catalog import is_named
+from clearprop.data.download import without_downloads
 from clearprop.errors import ClearpropError, unknown_name
 from clearprop.glass.pictures import is_picture
 from clearprop.glass.subject import EvaluationData, Pair, Subject, gather
@@ -126,17 +127,21 @@ class Sources:
         """Return a network by its id, with its examples.
 
         Raises:
-            ClearpropError: there is none; or it cannot be read, or its data is missing.
+            ClearpropError: there is none; or it cannot be read, or its data is missing: nothing is downloaded.
         """
         every = {one.id: one for one in self.listed().sources}
         if source not in every:
             raise unknown_name("network", source, every)
         entry = every[source]
         name = source.partition(":")[2]
+        with without_downloads():  # a choice in a menu asks for none
+            return self._open(entry, name)
+
+    def _open(self, entry: SourceEntry, name: str) -> Opened:
         # A place for networks of other libraries: a file of another ending is another kind here.
         match entry.kind:
             case "object":
-                return open_offer(entry, self._offers[source])
+                return open_offer(entry, self._offers[entry.id])
             case "run":
                 return _of_folder(entry, self._runs()[name])
             case "file":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ import pytest
 
 import clearprop as cp
 from clearprop import data, nn
-from clearprop.errors import ClearpropError, ConfigurationError, ShapeError
+from clearprop.data import download, mnist
+from clearprop.errors import ClearpropError, ConfigurationError, DataError, ShapeError
 from clearprop.recipes import experiment
 from clearprop.studio.models.made_up import guessed_inputs
 from clearprop.studio.models.sources import Offer, Sources
@@ -145,6 +148,41 @@ def test_a_recipe_before_training_has_the_initial_values_of_its_run() -> None:
     expected = config.model.init(config.seed)
     for path, weights in nn.parameters(opened.model).items():
         np.testing.assert_array_equal(weights, nn.parameters(expected)[path])
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """A machine without sets of pictures; what would be downloaded stands in the list."""
+    asked: list[str] = []
+
+    def retrieve(address: str, **_: object) -> str:
+        asked.append(address)
+        raise OSError("no network in tests")
+
+    monkeypatch.setattr(mnist, "_places", lambda known, folder=None: [tmp_path / known.name])
+    monkeypatch.setattr(mnist, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr("pooch.retrieve", retrieve)
+    return asked
+
+
+def test_a_recipe_in_the_menu_downloads_nothing(no_pictures: list[str]) -> None:
+    opened = Sources(Path("no-such-folder")).open("recipe:lenet5")
+    assert opened.subject.data_name == "digits"  # which comes with the package
+    assert no_pictures == []
+
+
+def test_a_run_downloads_nothing(folder: Path, tmp_path: Path, no_pictures: list[str]) -> None:
+    shutil.copytree(folder / "mlp-1", tmp_path / "runs" / "a")
+    config = tmp_path / "runs" / "a" / "config.json"
+    values = json.loads(config.read_text(encoding="utf-8").replace('"iris"', '"fashion-mnist"'))
+    values.pop("checksum")
+    config.write_text(json.dumps(values), encoding="utf-8")
+    opened = Sources(tmp_path / "runs").open("run:a")
+    assert any("could not be downloaded" in remark for remark in opened.remarks)
+    assert no_pictures == []
+    with pytest.raises(DataError):  # the list is one of what would have been downloaded
+        data.load("fashion-mnist")
+    assert no_pictures
 
 
 @pytest.mark.parametrize("name", ["rbm", "som", "gan", "dqn"])

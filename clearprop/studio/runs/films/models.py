@@ -15,6 +15,7 @@ from clearprop import (
     nn,
     tree,
 )
+from clearprop.data.download import without_downloads
 from clearprop.errors import CheckpointError, ClearpropError
 from clearprop.files import content_errors
 from clearprop.recipes.experiment import Experiment, is_of_recipe, of_run
@@ -119,7 +120,8 @@ def _experiment_of(facts: RunFacts) -> tuple[Experiment | None, str]:
     if not is_of_recipe(facts.config):
         return None, "The run was made in Python, so its data is not known here."
     try:
-        return of_run(facts.config, facts.place.name), ""
+        with without_downloads():
+            return of_run(facts.config, facts.place.name), ""
     except ClearpropError as error:
         return None, f"The data of the run cannot be used: {error.problem}."
 
