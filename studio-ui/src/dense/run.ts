@@ -3,6 +3,7 @@
 import type { Settings } from "../engine/messages";
 import { features, type PointSet } from "./datasets";
 import { fill } from "./initial";
+import { KeptStates } from "./kept_states";
 import { Network, type Trace } from "./network";
 import { Descent, penalize } from "./optimizer";
 import { coded, outputLayer } from "./output";
@@ -12,7 +13,7 @@ import type { EpochDone } from "./thinned_curves";
 
 /** What the random numbers of a seed are for. */
 const [WEIGHTS, ORDER, DROPOUT] = [10, 11, 12];
-/** With more kept states, every second of the older ones is dropped. */
+/** So many states are kept, and so many bytes of them. */
 const MOST_KEPT = 256;
 const MOST_KEPT_BYTES = 2 ** 26;
 
@@ -28,6 +29,7 @@ interface Position {
 }
 
 interface Kept {
+  readonly step: number;
   readonly position: Readonly<Position>;
   readonly vectors: readonly Float64Array[];
   readonly seconds: number;
@@ -60,7 +62,7 @@ export class Run {
   readonly #batchTargets: Float64Array;
   readonly #before: readonly Float64Array[];
   #order: { readonly epoch: number; readonly rows: Int32Array } | null = null;
-  #kept: Kept[] = [];
+  readonly #kept: KeptStates<Kept>;
 
   constructor(
     readonly settings: Settings,
@@ -85,6 +87,8 @@ export class Run {
     this.#rate = scheduled(name, settings.learning_rate, options);
     this.#vectors = [this.network.parameters, ...this.#descent.slots];
     this.#before = this.#vectors.map((vector) => vector.slice());
+    const bytes = 8 * this.#vectors.length * size;
+    this.#kept = new KeptStates(Math.max(8, Math.min(MOST_KEPT, Math.floor(MOST_KEPT_BYTES / bytes))));
     if (parent) this.#leave(parent);
     else fill(this.network.layers, settings.weight_init, new Random(settings.seed, WEIGHTS));
     this.keep();
@@ -131,16 +135,16 @@ export class Run {
    * was not taken; null where it was.
    */
   stepExample(example: number): string | null {
+    this.keep();
     const { objective, error } = this.position;
     const about = this.#update(Int32Array.of(example));
     Object.assign(this.position, { objective, error });
-    if (!about) this.#changed();
+    if (!about) this.#goOn();
     return about;
   }
 
-  /** Keep the state; a run that had ended may go on from it. */
-  #changed(): void {
-    this.keep();
+  /** A run that had ended with a number that is not finite goes on from what was changed. */
+  #goOn(): void {
     if (this.ended?.reason === "non-finite") this.ended = null;
   }
 
@@ -248,42 +252,40 @@ export class Run {
 
   /** The steps to which the run can go back. */
   get steps(): readonly number[] {
-    return this.#kept.map(({ position }) => position.step);
+    return this.#kept.steps;
   }
 
-  /** Keep the state as it is now, to go back to it. */
+  /** Keep the state as it is now, to go back to it; a step keeps its first state. */
   keep(): void {
-    const step = this.position.step;
-    this.#kept = this.#kept.filter((one) => one.position.step !== step);
-    const vectors = this.#vectors.map((vector) => vector.slice());
-    const { position, seconds, last } = this;
-    this.#kept.push({ position: { ...position }, vectors, seconds, last });
-    const bytes = 8 * vectors.length * this.network.parameters.length;
-    const most = Math.max(8, Math.min(MOST_KEPT, Math.floor(MOST_KEPT_BYTES / bytes)));
-    if (this.#kept.length > most) {
-      const older = most >> 1;
-      this.#kept = this.#kept.filter((_, i) => i === 0 || i >= older || i % 2 === 0);
-    }
+    const { step } = this.position;
+    this.#kept.add(step, () => {
+      const vectors = this.#vectors.map((vector) => vector.slice());
+      const { position, seconds, last } = this;
+      return { step, position: { ...position }, vectors, seconds, last };
+    });
   }
 
-  /** Return to the kept state nearest to a step, and say which; what came later is forgotten. */
+  /**
+   * Return to the kept state nearest to a step, and say which; what came later is forgotten. What
+   * was changed by hand at that step is undone.
+   */
   back(step: number): number {
-    const far = (one: Kept) => Math.abs(one.position.step - step);
-    const kept = this.#kept.reduce((best, one) => (far(one) < far(best) ? one : best));
-    this.#kept = this.#kept.filter((one) => one.position.step <= kept.position.step);
+    const kept = this.#kept.nearest(step);
+    this.#kept.forgetAfter(kept.step);
     this.#vectors.forEach((vector, i) => vector.set(kept.vectors[i]!));
     this.position = { ...kept.position };
     this.seconds = kept.seconds;
     this.last = kept.last;
     this.ended = null;
     this.#checkEnd();
-    return this.position.step;
+    return kept.step;
   }
 
   /** Change a parameter by hand. */
   edit(vector: Float64Array, index: number, value: number): void {
+    this.keep();
     vector[index] = value;
-    this.#changed();
+    this.#goOn();
   }
 }
 

@@ -40,6 +40,8 @@ function begun(changed: Partial<Settings> = {}) {
   return { session, answers, pictures, turns, settings, asked, configured, run, last };
 }
 
+const point = (x1: number, x2: number, target: number) => ({ x1, x2, target });
+
 const circle = (seed: number): Settings => ({
   ...DEFAULTS,
   seed,
@@ -232,6 +234,31 @@ describe("time", () => {
     expect(last().layers[1]!.weight[5]).not.toBe(2.5);
     expect(Math.abs(last().layers[1]!.weight[5]! - 2.5)).toBeLessThan(0.5);
   });
+});
+
+test.each([0, 3])("going back to the step of a change by hand undoes it, %i steps later", (later) => {
+  const { session, last, configured } = begun();
+  session.ask({ type: "step", unit: "batch" });
+  session.ask({ type: "step", unit: "batch" });
+  const there = last().layers.map(({ weight }) => weight);
+  session.ask({ type: "edit", path: configured.network.layers[1]!.weight, index: [2, 1], value: 2.5 });
+  session.ask({ type: "step", unit: "example" });
+  for (let i = 0; i < later; i++) session.ask({ type: "step", unit: "batch" });
+  session.ask({ type: "back", step: 2 });
+  expect(last().step).toBe(2);
+  expect(last().layers.map(({ weight }) => weight)).toEqual(there);
+});
+
+test("the middle of a long run can be reached", () => {
+  const data = { ...DEFAULTS.data, kind: "drawn", points: [point(1, 2, 0), point(-1, 1, 1)] } as const;
+  const run = new Run({ ...DEFAULTS, data, epochs: 10_000 }, pointSet(data));
+  for (let i = 0; i < 5000; i++) {
+    run.step();
+    run.keep();
+  }
+  const end = run.position.step;
+  expect(end).toBe(5000);
+  expect(Math.abs(run.back(end / 2) - end / 2)).toBeLessThanOrEqual(0.02 * end);
 });
 
 describe("what cannot be done is told", () => {
