@@ -31,8 +31,12 @@ export class Past<Kept extends { readonly step: number }> {
     this.#skipped = 0;
   }
 
-  /** Keep a picture; of a long run only every second, fourth, ... is kept. */
+  /**
+   * Keep a picture; of a long run only every second, fourth, ... is kept. A step keeps its first
+   * picture: the run goes back to what it was before it was changed by hand there.
+   */
   add(picture: Kept): void {
+    if (this.#pictures.at(-1)?.step === picture.step) return;
     this.#forgetFrom(picture.step);
     const isFirst = this.#pictures.length === 0;
     if (!isFirst && ++this.#skipped < this.#apart) return;

@@ -35,6 +35,14 @@ test("going back forgets what came later", () => {
   expect(past.steps).toEqual([0, 10]);
 });
 
+test("a step keeps its first picture, as the engine keeps the state before a change by hand", () => {
+  const past = new Past(bytes);
+  const [before, after] = [seen(10), seen(10)];
+  for (const one of [seen(0), before, after, seen(20)]) past.add(one);
+  expect(past.steps).toEqual([0, 10, 20]);
+  expect(past.nearest(10)).toBe(before);
+});
+
 test("the curves of forks stay, those of a new run replace all", () => {
   const store = new CurveStore();
   store.begin(1, "a", null, false);
