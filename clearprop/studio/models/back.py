@@ -129,6 +129,8 @@ def _part(reading: EntryReader) -> PassedBack:
     row = OPERATIONS.get(user.operation)
     if row is not None and row.stacks is True and user.shape == _shape(reading):
         return _entrywise(reading)
+    if user.operation == "broadcast_to" and len(_shape(reading)) == len(user.shape):
+        return _of_copies(reading)
     passed = user.passed(reading.given)
     return PassedBack(reading, "whole", float(np.asarray(passed)[reading.place]))
 
@@ -251,6 +253,15 @@ def _of_product(reading: EntryReader) -> PassedBack | None:
     arrays: Arrays = {"error": errors, "factor": weights, "product": products}
     total = float(products.sum(dtype=np.float64))
     return PassedBack(reading, "weighted_sum", total, arrays, {"weights": node.sources[1]})
+
+
+def _of_copies(reading: EntryReader) -> PassedBack:
+    """Return the error signals of the copies that a broadcast made of the entry."""
+    shape = _shape(reading)
+    copied = [axis for axis, size in enumerate(shape) if size != reading.node.shape[axis]]
+    there = tuple(slice(None) if axis in copied else k for axis, k in enumerate(reading.place))
+    errors = np.asarray(_error(reading.node)[there], np.float32)
+    return PassedBack(reading, "copies", float(errors.sum(dtype=np.float64)), {"error": errors})
 
 
 def _entrywise(reading: EntryReader) -> PassedBack:

@@ -7,7 +7,9 @@ Names of runs and files are looked up in the listing of their folder, and never 
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from clearprop import data, nn
 from clearprop.data import Dataset
 from clearprop.data.catalog import is_named
 from clearprop.data.download import without_downloads
-from clearprop.errors import ClearpropError, unknown_name
+from clearprop.errors import ClearpropError, RunError, unknown_name
 from clearprop.glass.pictures import is_picture
 from clearprop.glass.subject import EvaluationData, Pair, Subject, gather
 from clearprop.nn.recording import LossLike
@@ -28,6 +30,8 @@ from clearprop.studio.models.bundled import BUNDLED, INITIAL, open_bundled
 from clearprop.studio.models.made_up import Output, guessed_inputs, made_up
 from clearprop.studio.models.messages import SourceEntry, SourceKind, SourceList
 from clearprop.studio.models.opened import Opened, untrained_subject
+from clearprop.studio.runs.library import RunLibrary
+from clearprop.studio.runs.place import RunPlace
 from clearprop.training import Run, load_model, load_preprocessor
 from clearprop.training.given import as_prepared
 from clearprop.training.run_config import CONFIG, read_config
@@ -35,6 +39,10 @@ from clearprop.training.run_folder import MODEL
 from clearprop.training.run_setup import RunSetup
 
 SAVED = ".safetensors"
+
+FILED = ("run", "file")
+"""The kinds of sources that are files."""
+
 NO_DATA = "The data is not known here: the examples are made up, of random numbers."
 
 
@@ -74,6 +82,7 @@ class Sources:
         self, folder: Path, files: Iterable[Path] = (), offers: Iterable[Offer] = ()
     ) -> None:
         self._folder = folder
+        self._library = RunLibrary(folder)
         self._files = {path.name: path for path in files}
         self._numbers = itertools.count()
         self._offers: dict[str, Offer] = {}
@@ -95,9 +104,11 @@ class Sources:
         if source in self._offers:
             return self._offers[source]
         kind, _, name = source.partition(":")
-        path = {"run": self._runs, "file": self._saved}.get(kind, dict[str, Path])().get(name)
-        model = path / MODEL if path is not None and path.is_dir() else path
-        return model.stat().st_mtime_ns if model is not None else None
+        try:
+            path = self._run(name) / MODEL if kind == "run" else self._saved().get(name)
+            return path.stat().st_mtime_ns if path is not None and kind in FILED else None
+        except (RunError, OSError):
+            return None
 
     def listed(self) -> SourceList:
         """Return all of them, objects and runs first."""
@@ -127,7 +138,8 @@ class Sources:
         """Return a network by its id, with its examples.
 
         Raises:
-            ClearpropError: there is none; or it cannot be read, or its data is missing: nothing is downloaded.
+            ClearpropError: there is none; or it cannot be read, or its data is missing; none is
+                downloaded.
         """
         every = {one.id: one for one in self.listed().sources}
         if source not in every:
@@ -143,7 +155,7 @@ class Sources:
             case "object":
                 return open_offer(entry, self._offers[entry.id])
             case "run":
-                return _of_folder(entry, self._runs()[name])
+                return _of_folder(entry, self._run(name))
             case "file":
                 return _of_file(entry, self._saved()[name])
             case "recipe":
@@ -153,21 +165,32 @@ class Sources:
 
     def _runs(self) -> dict[str, Path]:
         """Return the folders of the runs that have a model, the newest first, by their names."""
-        found = [
-            path.parent
-            for path in self._folder.glob(f"*/{MODEL}")
-            if (path.parent / CONFIG).is_file() and self._is_inside(path.parent)
-        ]
-        found.sort(key=lambda path: (path / MODEL).stat().st_mtime, reverse=True)
-        return {path.name: path for path in found}
+        found: dict[str, tuple[float, Path]] = {}
+        for place in self._library.places():
+            with suppress(RunError, OSError):
+                path = self._run(place.name)
+                if (path / CONFIG).is_file() and (path / MODEL).is_file():
+                    found[place.name] = (path / MODEL).stat().st_mtime, path
+        newest = sorted(found.items(), key=lambda item: item[1][0], reverse=True)
+        return {name: path for name, (_, path) in newest}
+
+    def _run(self, name: str) -> Path:
+        """Return the folder of a run, of which no part is a link that leaves the run folder.
+
+        Raises:
+            RunError: there is none, or a part is such a link.
+        """
+        return RunPlace.of(self._folder, name).path
 
     def _saved(self) -> dict[str, Path]:
-        inside = [p for p in sorted(self._folder.glob(f"*{SAVED}")) if self._is_inside(p)]
-        return {**{path.name: path for path in inside}, **self._files}
-
-    def _is_inside(self, path: Path) -> bool:
-        """Say whether a path is in the run folder itself, not behind a link that leaves it."""
-        return path.resolve().is_relative_to(self._folder.resolve())
+        """Return the saved models by name; those of the run folder are no links that leave it."""
+        top = RunPlace(Path(os.path.realpath(self._folder)), ".")
+        inside: dict[str, Path] = {}
+        for path in sorted(self._folder.glob(f"*{SAVED}")):
+            with suppress(RunError, OSError):
+                if top.inside(path.name).is_file():
+                    inside[path.name] = path
+        return {**inside, **self._files}
 
 
 def _entry(kind: SourceKind, name: str, about: str, *, pictures: bool = False) -> SourceEntry:
