@@ -76,6 +76,8 @@ With one or three axes of places all of these have one or three in place of (kh,
   and else 0, or 1 / (entries of the window); ``inside.k``, ``rows.k``, ``columns.k`` as above.
 - weighted_sum: ``error.k``, ``factor.k``, ``product.k`` float32 (n,): the error signal of each sum
   and the weight with which it read the entry.
+- copies: ``error.k`` float32, of the copies that a broadcast made of the entry, such as the pixels
+  of an enlarged picture; they are added.
 - entrywise: none, the part has its numbers. whole: none; the header has ``text``.
 
 **field**: ``reached`` uint8 (H, W), 1 where the input can reach the unit; ``influence`` float32

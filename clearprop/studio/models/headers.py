@@ -11,7 +11,9 @@ from typing import Literal
 from msgspec import Struct
 
 CellKind = Literal["convolution", "max_pool", "average_pool", "weighted_sum", "entrywise", "other"]
-BackKind = Literal["convolution", "max_pool", "average_pool", "weighted_sum", "entrywise", "whole"]
+BackKind = Literal[
+    "convolution", "max_pool", "average_pool", "weighted_sum", "copies", "entrywise", "whole"
+]
 What = Literal["value", "error", "passed", "local"]
 
 STATISTICS = (

@@ -165,7 +165,7 @@ export interface BackPart {
   /** the result of the operation. */
   readonly node: number;
   /** which arrays the frame has. */
-  readonly kind: "average_pool" | "convolution" | "entrywise" | "max_pool" | "weighted_sum" | "whole";
+  readonly kind: "average_pool" | "convolution" | "copies" | "entrywise" | "max_pool" | "weighted_sum" | "whole";
   /** what it adds, the sum of the products; null where it is not finite. */
   readonly total: number | null;
   /** number of the parameter; null without one. */

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 import clearprop as cp
-from clearprop import nn
+from clearprop import models, nn
 from clearprop.errors import ConfigurationError
 from clearprop.studio.models.back import back_frame
 from clearprop.studio.models.passes import ViewedPass
@@ -62,6 +62,8 @@ def check(seen: ViewedPass, name: str, expected: NDArray[Any]) -> set[str]:
             total += part["total"]
             if part["kind"] == "entrywise":
                 assert part["error"] * part["local"] == pytest.approx(part["total"], abs=1e-6)
+            elif part["kind"] == "copies":
+                assert found.arrays[f"error.{k}"].sum() == pytest.approx(part["total"], abs=1e-6)
             elif part["kind"] != "whole":
                 error, factor = found.arrays[f"error.{k}"], found.arrays[f"factor.{k}"]
                 product = found.arrays[f"product.{k}"]
@@ -103,6 +105,15 @@ def test_pools(pool: str, options: dict[str, int]) -> None:
     # Flattening only moves the entries of the pool: the linear layer is what reads them.
     assert check(seen, "layers.2", expected[3]) == {"weighted_sum"}
     assert check(seen, "layers.3", expected[4 - 1].reshape(1, -1)) == {"weighted_sum"}
+
+
+def test_the_copies_of_a_pixel() -> None:
+    seen = offered([models.Enlarge(2), nn.Conv2d(4, 3, 3), nn.GlobalAvgPool()], 3)
+    expected = gradients(seen, 1)
+    assert check(seen, "input", expected[0]) == {"copies"}
+    arrays = back(seen, "input", (0, 2, 3, 1)).arrays
+    np.testing.assert_allclose(arrays["error.0"], expected[1][0, 4:6, 6:8, 1], atol=2e-7)
+    assert check(seen, "layers.0", expected[1]) == {"convolution"}
 
 
 def test_two_readers_of_one_value() -> None:
