@@ -41,6 +41,12 @@ export interface Picture {
   /** Its loss; null where it is not finite. */
   readonly loss: number | null;
   readonly target: number | null;
+  /** Of the last epoch; null before the first one of the run, and where it is not finite. */
+  readonly objective: number | null;
+  readonly trainingError: number | null;
+  /** The same; null too where there is no test part. */
+  readonly testError: number | null;
+  readonly testObjective: number | null;
   /** Training time so far. */
   readonly seconds: number;
   readonly first: boolean;
@@ -67,6 +73,10 @@ export function picture(frame: Frame): Picture {
     example: numeric(frame, "example") ?? 0,
     loss: numeric(frame, "loss"),
     target: numeric(frame, "target"),
+    objective: numeric(frame, "objective"),
+    trainingError: numeric(frame, "training_error"),
+    testError: numeric(frame, "test_error"),
+    testObjective: numeric(frame, "test_objective"),
     seconds: numeric(frame, "seconds") ?? 0,
     first: frame.fields["first"] === true,
     layers,

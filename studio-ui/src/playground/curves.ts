@@ -1,6 +1,7 @@
 // The learning curves of a run and of the runs that it left, outside of reactive state.
 
 import type { Curves } from "../engine/messages";
+import type { Picture } from "../engine/picture";
 
 export interface RunCurves {
   readonly run: number;
@@ -14,6 +15,9 @@ export interface RunCurves {
   testError: number[];
   learningRate: number[];
 }
+
+/** What a picture says of the last epoch. */
+export type Measured = Pick<Picture, "run" | "epoch" | "objective" | "trainingError" | "testError">;
 
 /** So many runs are kept: the newest, and those that it was compared with. */
 export const MOST_RUNS = 4;
@@ -59,6 +63,31 @@ export class CurveStore {
   get current(): RunCurves | null {
     return this.runs.at(-1) ?? null;
   }
+
+  /** The runs to draw. Engines leave epochs out of long curves; the last epoch is in them all the same. */
+  upTo(measured: Measured | null): readonly Drawn[] {
+    const { current } = this;
+    const point = current && measured ? lastPoint(current, measured) : null;
+    if (!current || !point) return this.runs;
+    const { epoch, objective, trainingError, testError } = current;
+    const drawn: Drawn = {
+      epoch: [...epoch, point.epoch],
+      objective: [...objective, point.objective],
+      trainingError: [...trainingError, point.trainingError],
+      testError: testError.length ? [...testError, point.testError] : testError,
+    };
+    return [...this.runs.slice(0, -1), drawn];
+  }
+}
+
+type Drawn = Pick<RunCurves, "epoch" | "objective" | "trainingError" | "testError">;
+
+/** The last epoch, where a curve that has begun does not have it; NaN for what is not finite. */
+function lastPoint(run: RunCurves, measured: Measured) {
+  const last = run.epoch.at(-1);
+  if (measured.run !== run.run || last === undefined || measured.epoch <= last) return null;
+  const { epoch, objective, trainingError, testError } = measured;
+  return { epoch, objective: objective ?? NaN, trainingError: trainingError ?? NaN, testError: testError ?? NaN };
 }
 
 /** The epochs of all runs, and each series on them with null where it has no point: for uPlot. */

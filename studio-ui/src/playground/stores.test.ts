@@ -57,6 +57,25 @@ test("the curves of forks stay, those of a new run replace all", () => {
   expect(store.runs.map((one) => one.run)).toEqual([9]);
 });
 
+test("the last epoch is drawn, though the engine left it out of a long curve", () => {
+  const store = new CurveStore();
+  const measured = { run: 8, epoch: 2001, objective: 0.25, trainingError: null, testError: null };
+  store.begin(7, "a", null, false);
+  store.add(points(7, [1, 2]));
+  store.begin(8, "b", 20, true);
+  expect(store.upTo(measured).at(-1)?.epoch).toEqual([]);
+  store.add(points(8, [1998, 2000]));
+  const [other, drawn] = store.upTo(measured);
+  expect(other?.epoch).toEqual([1, 2]);
+  expect(drawn?.epoch).toEqual([1998, 2000, 2001]);
+  expect(drawn?.objective.at(-1)).toBe(0.25);
+  expect(drawn?.trainingError).toEqual([1998, 2000, NaN]);
+  expect(drawn?.testError).toEqual([]);
+  expect(store.upTo({ ...measured, epoch: 2000 })).toBe(store.runs);
+  expect(store.upTo({ ...measured, run: 7 })).toBe(store.runs);
+  expect(store.current?.epoch).toEqual([1998, 2000]);
+});
+
 test("series of other epochs stand under the same ones", () => {
   const first = { epoch: [1, 2, 4], y: [10, NaN, 40] };
   expect(aligned([first, { epoch: [2, 3], y: [5, 6] }])).toEqual([

@@ -18,7 +18,7 @@ import type {
 import { picture as read, type FeaturePicture, type Picture } from "../engine/picture";
 import { exists, type Place } from "../network/place";
 import { continues, difference, taskOf, withFittingLoss } from "./changes";
-import { CurveStore } from "./curves";
+import { CurveStore, type Measured } from "./curves";
 import { Past } from "./past";
 
 const STILL: Playing = { type: "playing", playing: false, compiling: false, ended: null, about: null };
@@ -76,6 +76,12 @@ export class Studio {
   /** The picture that is drawn: the newest one, or one of before. Read `version` to follow it. */
   get picture(): Picture | null {
     return this.previewed === null ? this.#shown : (this.past.nearest(this.previewed) ?? this.#shown);
+  }
+
+  /** What the picture says of the last epoch. */
+  get measured(): Measured | null {
+    void this.version;
+    return this.picture;
   }
 
   /** Whether the engine has what the user wants. */
