@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -205,15 +204,9 @@ def _of_run(source: RunExample, digits: int, runs: Path | None) -> WorkedSolutio
 
 
 def _folder(name: str, runs: Path | None) -> Path:
-    """Return the folder of a run: a real folder below that of all runs, of plain files."""
-    wrong = RunError("there is no run of this name", given=name, expected="a folder of the runs")
-    if runs is None or any(part in ("", ".", "..") for part in name.split("/")):
-        raise wrong
-    place = RunPlace(Path(os.path.realpath(runs)), name)
-    if not place.path.is_dir() or os.path.realpath(place.path) != str(place.path):
-        raise wrong
-    place.check()
-    return place.path
+    if runs is None:
+        raise RunError("there is no run of this name", given=name, expected="a folder of the runs")
+    return RunPlace.of(runs, name).path
 
 
 def _rate(rates: NDArray[np.floating]) -> float | None:

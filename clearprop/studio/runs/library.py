@@ -95,6 +95,11 @@ class RunLibrary:
                 )
             return self._readers[name]
 
+    def places(self) -> list[RunPlace]:
+        """Return the folders of all runs, as `changes` finds them; none of them is read."""
+        root = Path(os.path.realpath(self.folder))
+        return [RunPlace(root, name) for name in _names(root, [])]
+
     @property
     def lock(self) -> threading.RLock:
         """To be held while what a reader knows is used."""
@@ -111,7 +116,7 @@ class RunLibrary:
             return
         root = Path(os.path.realpath(self.folder))
         self._refused, self._waiting = [], 0
-        found = dict.fromkeys(self._names(root))
+        found = dict.fromkeys(_names(root, self._refused))
         known = [name for name in found if name in self._readers]
         new = [name for name in found if name not in self._readers]
         new.sort(key=lambda name: _changed_at(root / name), reverse=True)  # who waits is old
@@ -140,47 +145,6 @@ class RunLibrary:
             reader = self._readers[name] = RunReader(RunPlace(root, name))
         return reader.refresh(held)
 
-    def _names(self, root: Path) -> Iterator[str]:
-        """Yield the names of all folders that hold a run."""
-        waiting = [("", 0)]
-        looked = 0
-        while waiting:
-            name, depth = waiting.pop()
-            looked += 1
-            if looked > MOST_FOLDERS:
-                self._refused.append(f"more than {MOST_FOLDERS:,} folders: the others")
-                return
-            names, folders = self._entries(root, name)
-            if name and (CONFIG in names or EVENTS in names):
-                yield name
-            elif depth < DEPTH:
-                prefix = f"{name}/" if name else ""
-                waiting += [(prefix + one, depth + 1) for one in sorted(folders, reverse=True)]
-
-    def _entries(self, root: Path, name: str) -> tuple[set[str], list[str]]:
-        """Return the names of files and of folders in a folder."""
-        names, folders = set(), []
-        try:
-            with os.scandir(root / name) as entries:
-                for entry in entries:
-                    if entry.is_symlink():
-                        if entry.is_dir():
-                            self._refuse(name, entry.name, "a link")
-                        names.add(entry.name)
-                    elif not entry.is_dir():
-                        names.add(entry.name)
-                    elif not _is_text(entry.name):
-                        self._refuse(name, repr(entry.name), "its name is no UTF-8")
-                    elif not entry.name.startswith("."):
-                        folders.append(entry.name)
-        except OSError as error:
-            if name:
-                self._refuse("", name, error.strerror or "it cannot be read")
-        return names, folders
-
-    def _refuse(self, parent: str, name: str, why: str) -> None:
-        self._refused.append(f"{parent}/{name}: {why}" if parent else f"{name}: {why}")
-
     def _parent(self, root: Path, reader: RunReader) -> str | None:
         """Return the name of the run that a fork left, where it is in the list."""
         given: Any = (reader.config.get("parent") or {}).get("folder")
@@ -193,6 +157,55 @@ class RunLibrary:
             return name if name in self._readers else None
         names = ["/".join(parts[-k:]) for k in range(min(DEPTH, len(parts)), 0, -1)]
         return next((name for name in names if name in self._readers), None)
+
+
+def _names(root: Path, refused: list[str]) -> Iterator[str]:
+    """Yield the names of all folders that hold a run.
+
+    Args:
+        root: the folder of all runs, without links in it.
+        refused: gets a sentence about each folder that is left out.
+    """
+    waiting = [("", 0)]
+    looked = 0
+    while waiting:
+        name, depth = waiting.pop()
+        looked += 1
+        if looked > MOST_FOLDERS:
+            refused.append(f"more than {MOST_FOLDERS:,} folders: the others")
+            return
+        names, folders = _entries(root, name, refused)
+        if name and (CONFIG in names or EVENTS in names):
+            yield name
+        elif depth < DEPTH:
+            prefix = f"{name}/" if name else ""
+            waiting += [(prefix + one, depth + 1) for one in sorted(folders, reverse=True)]
+
+
+def _entries(root: Path, name: str, refused: list[str]) -> tuple[set[str], list[str]]:
+    """Return the names of files and of folders in a folder."""
+    names, folders = set(), []
+    try:
+        with os.scandir(root / name) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    if entry.is_dir():
+                        refused.append(_refusal_of(name, entry.name, "a link"))
+                    names.add(entry.name)
+                elif not entry.is_dir():
+                    names.add(entry.name)
+                elif not _is_text(entry.name):
+                    refused.append(_refusal_of(name, repr(entry.name), "its name is no UTF-8"))
+                elif not entry.name.startswith("."):
+                    folders.append(entry.name)
+    except OSError as error:
+        if name:
+            refused.append(_refusal_of("", name, error.strerror or "it cannot be read"))
+    return names, folders
+
+
+def _refusal_of(parent: str, name: str, why: str) -> str:
+    return f"{parent}/{name}: {why}" if parent else f"{name}: {why}"
 
 
 def _changed_at(folder: Path) -> float:

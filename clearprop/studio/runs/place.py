@@ -12,6 +12,7 @@ from clearprop.training.run_config import CONFIG
 from clearprop.training.run_folder import (
     CHECKPOINTS,
     EVENTS,
+    FROZEN,
     LOCK,
     LOSSES,
     MODEL,
@@ -46,6 +47,26 @@ class RunPlace:
     root: Path
     name: str
 
+    @classmethod
+    def of(cls, folder: Path, name: str) -> RunPlace:
+        """Return the place of a run: a real folder below that of all runs, of plain files.
+
+        Raises:
+            RunError: there is none of this name, or a part of it is a link to elsewhere.
+        """
+        place = cls(Path(os.path.realpath(folder)), name)
+        is_below = all(part not in ("", ".", "..") for part in name.split("/"))
+        if (
+            not is_below
+            or not place.path.is_dir()
+            or os.path.realpath(place.path) != str(place.path)
+        ):
+            raise RunError(
+                "there is no run of this name", given=name, expected="a folder of the runs"
+            )
+        place.check()
+        return place
+
     @property
     def path(self) -> Path:
         """The folder itself."""
@@ -62,7 +83,7 @@ class RunPlace:
         Raises:
             RunError: one is a link to elsewhere, a device or a pipe.
         """
-        for name in WATCHED:
+        for name in (*WATCHED, FROZEN):
             self.inside(name)
 
     def inside(self, name: str) -> Path:

@@ -13,12 +13,13 @@ import pytest
 
 import clearprop as cp
 from clearprop import data, nn
-from clearprop.data import download, mnist
+from clearprop.data import mnist
 from clearprop.errors import ClearpropError, ConfigurationError, DataError, ShapeError
 from clearprop.recipes import experiment
 from clearprop.studio.models.made_up import guessed_inputs
 from clearprop.studio.models.sources import Offer, Sources
 from clearprop.studio.models.viewer import Viewer
+from clearprop.studio.runs.library import RunLibrary
 from tests.studio.models.conftest import read, viewed
 
 
@@ -104,6 +105,43 @@ def test_links_that_leave_the_folder_are_not_followed(folder: Path, tmp_path: Pa
         pytest.skip("links cannot be made here")
     found = ids(Sources(inside))
     assert not [name for name in found if "away" in name]
+
+
+@pytest.mark.parametrize(
+    "name", ["model.safetensors", "config.json", "losses.f32", "frozen.safetensors"]
+)
+def test_a_run_with_a_file_that_is_a_link_to_elsewhere(
+    folder: Path, tmp_path: Path, name: str
+) -> None:
+    inside = tmp_path / "runs"
+    shutil.copytree(folder / "mlp-1", inside / "group" / "a")
+    sources = Sources(inside)
+    assert "run:group/a" in ids(sources)
+    file = inside / "group" / "a" / name
+    file.unlink(missing_ok=True)
+    try:
+        file.symlink_to(folder / "mlp-1" / name)
+    except OSError:
+        pytest.skip("links cannot be made here")
+    assert "run:group/a" not in ids(sources)
+    assert sources.version("run:group/a") is None
+    with pytest.raises(ConfigurationError, match="unknown network"):
+        sources.open("run:group/a")
+
+
+def test_runs_are_found_as_deep_as_in_the_list_of_runs(folder: Path, tmp_path: Path) -> None:
+    names = ["a", "g/b", "g/h/c", "g/h/i/d"]
+    for name in names:
+        shutil.copytree(folder / "mlp-1", tmp_path / name)
+    sources = Sources(tmp_path)
+    listed = {one.name for one in RunLibrary(tmp_path).changes().runs}
+    assert {one.removeprefix("run:") for one in ids(sources) if "run:" in one} == listed
+    assert {"a", "g/b", "g/h/c"} <= listed
+    opened = sources.open("run:g/b")
+    assert opened.subject.part == "test"
+    before = sources.version("run:g/b")
+    os.utime(tmp_path / "g" / "b" / "model.safetensors", ns=(1, 1))
+    assert sources.version("run:g/b") == 1 != before
 
 
 def test_a_damaged_run_is_told(folder: Path, tmp_path: Path) -> None:
