@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from clearprop import backend, nn, tree
+from clearprop.device_memory import size_of
 from clearprop.errors import ConfigurationError, NonFiniteError, ShapeError, unknown_name
 from clearprop.host_callback import host_errors
 from clearprop.training import space
@@ -26,7 +28,12 @@ from clearprop.training.time_machine import ForkPoint, TimeMachine
 from clearprop.training.train import KeptEvents, start, train
 
 KEPT_STATES = 256
-"""How many states are kept to go back to; with more, every second of the older ones is dropped."""
+"""The most states that are kept to go back to; they are spread evenly over the run."""
+
+KEPT_BYTES = 64 * 2**20
+"""The most memory that they take; a few are kept whatever they take."""
+
+FEWEST_STATES = 8
 
 
 class LiveRun:
@@ -51,9 +58,9 @@ class LiveRun:
     (7, None)
     >>> live.change({"layers.1.bias": jnp.zeros(10)})
     >>> _ = list(live.advance(1))
-    >>> live.back(7)
-    >>> float(abs(live.parameters["layers.1.bias"]).max())
-    0.0
+    >>> live.back(7)  # the change by hand is undone too
+    >>> bool(abs(live.parameters["layers.1.bias"]).max() > 0)
+    True
     """
 
     def __init__(self, config: FitConfig, fork: ForkPoint | None = None) -> None:
@@ -73,7 +80,8 @@ class LiveRun:
         self._events = iter(self._trainer)
         self._kept = KeptEvents(keep=True)
         self._first = self._trainer.position.step
-        self._states = _ThinnedSnapshots()
+        self._states = _SpreadSnapshots(size_of(self._trainer.state))
+        self._by_hand: int | None = None
         self.keep()
 
     @property
@@ -157,8 +165,13 @@ class LiveRun:
         return self._states.steps
 
     def keep(self) -> None:
-        """Keep the state as it is now, to go back to it."""
-        self._states.add(self._trainer.state, self.position)
+        """Keep the state as it is now, to go back to it.
+
+        Of a step, the state before changes by hand is kept: going back to the step undoes them.
+        States that lie close to each other are left out where a run has many.
+        """
+        if self._by_hand != self.step:
+            self._states.add(self._trainer.state, self.position)
 
     def back(self, step: int) -> None:
         """Make the state what it was after so many steps; what came later is forgotten.
@@ -167,27 +180,36 @@ class LiveRun:
             ConfigurationError: that state was not kept; the nearest are named.
         """
         check_kept(step, self.steps)
-        trainer, saved = self._trainer, self._states.load(step)
+        saved = self._states.load(step)
         state = restore(self.setup.state(), saved.arrays, saved.file)
-        trainer.non_finite = None
-        trainer.restore(trainer.compiled.put(state), saved.record)
-        self._events = iter(trainer)
+        self._take_up(self._trainer.compiled.put(state), saved.record)
+        self._by_hand = None
         self._states.forget_after(step)
-        self._kept = self._kept.until(step, self._first)
+
+    def _take_up(self, state: TrainState, record: Mapping[str, object]) -> None:
+        """Go on from a state; what was told of later steps, such as the end, is forgotten."""
+        trainer = self._trainer
+        trainer.non_finite = None
+        trainer.restore(state, record)
+        self._events = iter(trainer)
+        self._kept = self._kept.until(self.step, self._first)
 
     def fork(self, step: int, **changed: object) -> LiveRun:
-        """Return a run that leaves this one at a kept state, with something changed.
+        """Return a run that leaves this one at a kept state or here, with something changed.
 
         Args:
-            step: of the state.
+            step: of the state; at the present step it is the present state.
             changed: as for `Run.fork`.
 
         Raises:
             ConfigurationError: that state was not kept, an unknown name, or nothing is left to
                 train.
         """
-        started = self._started
-        machine = TimeMachine(self.setup, self._states, started.config, started.frozen, None, train)
+        started, store = self._started, self._states
+        if step == self.step:
+            store = _SpreadSnapshots(0)
+            store.add(self._trainer.state, self.position)
+        machine = TimeMachine(self.setup, store, started.config, started.frozen, None, train)
         config = self.setup.config.changed({"progress": False, **changed})
         point = machine.point(step, config)
         return LiveRun(point.setup.config, point)
@@ -226,8 +248,7 @@ class LiveRun:
                 where="step_with",
                 fix="a lower learning_rate",
             )
-        trainer.state = after._replace(step=before.step, epoch=before.epoch)
-        self._changed()
+        self._change_by_hand(after._replace(step=before.step, epoch=before.epoch))
 
     @functools.cached_property
     def _own_step(self) -> Callable[..., tuple[TrainState, Measured, Arrays]]:
@@ -236,11 +257,14 @@ class LiveRun:
         )
         return step
 
-    def _changed(self) -> None:
-        """Keep the state; a run that had ended may go on from it."""
-        self.keep()
+    def _change_by_hand(self, state: TrainState) -> None:
+        """Take another state, and keep that of before; a run that had ended may go on from it."""
+        if self._by_hand != self.step:
+            self._states.add(self._trainer.state, self.position, always=True)
+            self._by_hand = self.step
+        self._trainer.state = state
         if self.ended is not None:
-            self.back(self.step)
+            self._take_up(state, asdict(self.position))
 
     def change(self, parameters: Arrays) -> None:
         """Give parameters other values, as if the last step had ended with them.
@@ -267,8 +291,9 @@ class LiveRun:
                     expected=str(own[path].shape),
                 )
         new = {path: jnp.asarray(value, own[path].dtype) for path, value in parameters.items()}
-        trainer.state = trainer.state._replace(parameters={**own, **trainer.compiled.put(new)})
-        self._changed()
+        self._change_by_hand(
+            trainer.state._replace(parameters={**own, **trainer.compiled.put(new)})
+        )
 
 
 class _Pace:
@@ -285,16 +310,32 @@ class _Pace:
         """Look at nothing: that the call ends is enough."""
 
 
-class _ThinnedSnapshots(SnapshotsInMemory):
-    """Snapshots of a long run: the more there are, the further apart the older ones are."""
+class _SpreadSnapshots(SnapshotsInMemory):
+    """Snapshots that are spread evenly over a run, however long it gets.
 
-    def add(self, state: TrainState, position: Position) -> None:
-        """Keep one more; drop every second one where there are too many."""
-        super().add(state, position)
+    Args:
+        size: of one, in bytes.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self._most = max(FEWEST_STATES, min(KEPT_STATES, KEPT_BYTES // max(1, size)))
+        self._gap = 1
+
+    def add(self, state: TrainState, position: Position, always: bool = False) -> None:
+        """Keep one more, unless it lies close to the last; where there are many, drop half."""
         steps = self.steps
-        if len(steps) > KEPT_STATES:
-            for step in steps[1 : KEPT_STATES // 2 * 2 - 1 : 2]:
-                del self._kept[step]
+        if steps and position.step - steps[-1] < self._gap and not always:
+            return
+        super().add(state, position)
+        if len(self._kept) > self._most:
+            self._gap = max(2 * self._gap, 2 * (position.step - self.steps[0]) // self._most)
+            last = None
+            for step in self.steps:
+                if last is not None and step - last < self._gap:
+                    del self._kept[step]
+                else:
+                    last = step
 
     def forget_after(self, step: int) -> None:
         """Drop the states of later steps."""

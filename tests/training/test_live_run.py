@@ -13,6 +13,7 @@ from clearprop.autodiff import grad
 from clearprop.errors import ConfigurationError, NonFiniteError, ShapeError
 from clearprop.nn import find_loss
 from clearprop.training import EpochDone, FitConfig, LiveRun, NonFinite, StepsDone, Stopped, fit
+from clearprop.training.live_run import KEPT_STATES
 
 
 def points(n: int = 45) -> tuple[np.ndarray, np.ndarray]:
@@ -153,17 +154,46 @@ def test_a_number_that_is_not_finite_ends_it_and_back_mends_it() -> None:
     assert made.ended is None
 
 
-def test_old_states_are_thinned_and_the_ends_are_kept() -> None:
-    made = live(epochs=200)
-    for _ in range(400):
+def test_kept_states_are_spread_evenly_over_a_long_run() -> None:
+    made = live(epochs=1000)
+    for _ in range(1000):
+        list(made.advance(3))
+        made.keep()
+    assert KEPT_STATES // 4 < len(made.steps) <= KEPT_STATES
+    assert made.steps[0] == 0
+    assert np.diff(made.steps).max() <= 3000 / 64
+    middle = min(made.steps, key=lambda step: abs(step - 1500))
+    made.back(middle)
+    assert abs(made.step - 1500) <= 30
+
+
+def test_kept_states_take_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clearprop.training.live_run.KEPT_BYTES", 10_000)
+    made = live(epochs=1000)
+    for _ in range(200):
         list(made.advance(1))
         made.keep()
-    assert len(made.steps) <= 257
-    assert made.steps[0] == 0
-    assert made.steps[-1] == 400
-    gaps = np.diff(made.steps)
-    assert gaps.max() <= 4
-    assert gaps[-1] == 1
+    assert 8 <= len(made.steps) < 100
+
+
+@pytest.mark.optimized
+def test_back_undoes_what_was_done_by_hand_at_a_step() -> None:
+    made = live()
+    list(made.advance(3))
+    before = made.parameters
+    made.change({"layers.0.bias": np.full(4, 9.0)})
+    made.change({"layers.0.bias": np.full(4, 8.0)})
+    made.step_with([2])
+    made.keep()
+    list(made.advance(2))
+    made.keep()
+    made.back(3)
+    assert equal(before, made.parameters)
+    made.change({"layers.0.bias": np.full(4, 9.0)})
+    other = made.fork(3, learning_rate=0.5)
+    assert other.parameters["layers.0.bias"].tolist() == [9.0] * 4
+    made.back(3)
+    assert equal(before, made.parameters)
 
 
 def test_the_run_so_far_can_be_diagnosed_and_asked() -> None:
@@ -188,11 +218,10 @@ def test_a_step_with_one_example_follows_its_gradient_and_counts_as_no_step() ->
         moved = before[path] - 0.5 * (slope + 0.9 * state.velocity[path])
         np.testing.assert_allclose(made.parameters[path], moved, rtol=1e-5, atol=1e-6)
     assert made.step == made.position.step_in_epoch == 3
-    after = made.parameters
     list(made.advance(4))
     later = made.parameters
     made.back(3)
-    assert equal(after, made.parameters)
+    assert equal(before, made.parameters)
     again = live(optimizer="momentum", learning_rate=0.5)
     list(again.advance(3))
     again.step_with([7])

@@ -60,18 +60,22 @@ class WorkLog:
     Attributes:
         first: the settings with which the first run began.
         deeds: in their order, each with the number of training steps before it.
+        inherited: how many of them made the state with which the run began, as a fork.
     """
 
     first: Prepared
     deeds: list[tuple[int, Deed]] = field(default_factory=list)
+    inherited: int = 0
 
-    def forget_after(self, step: int) -> None:
-        """Drop what was done after a step; what was done at the step itself stays."""
-        self.deeds = [(at, deed) for at, deed in self.deeds if at <= step]
+    def forget_from(self, step: int) -> None:
+        """Drop what was done from a step on: its state is kept as it was before."""
+        own = self.deeds[self.inherited :]
+        earlier = [(at, deed) for at, deed in own if at < step]
+        self.deeds = [*self.deeds[: self.inherited], *earlier]
 
     def left(self, step: int, deed: LeftByFork) -> WorkLog:
         """Return the log of a fork that leaves the run here."""
-        return WorkLog(self.first, [*self.deeds, (step, deed)])
+        return WorkLog(self.first, [*self.deeds, (step, deed)], len(self.deeds) + 1)
 
 
 def script_of(log: WorkLog, step: int, steps_per_epoch: int) -> str:
@@ -245,7 +249,6 @@ def _forked(deed: LeftByFork, before: Prepared) -> Iterator[str]:
     if "model" in deed.changed:
         yield from _model("model", deed.prepared)
         named["model"] = _Code("model")
-    yield "live.keep()"
     yield from _call("live = live.fork", ["live.step"], named)
 
 

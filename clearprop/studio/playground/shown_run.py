@@ -71,7 +71,6 @@ class ShownRun(WatchedRun):
             ConfigurationError: a fork cannot change these settings, or nothing is left to train.
         """
         changed = changes(self.prepared, prepared)
-        self.live.keep()
         step = self.live.step
         live = self.live.fork(step, **changed)
         log = self.log.left(step, LeftByFork(prepared, tuple(changed)))
@@ -84,7 +83,7 @@ class ShownRun(WatchedRun):
     def back(self, step: int) -> None:
         """Return to the kept state nearest to a step."""
         super().back(step)
-        self.log.forget_after(self.live.step)
+        self.log.forget_from(self.live.step)
 
     @property
     def _more(self) -> str:

@@ -123,7 +123,7 @@ def test_what_was_taken_back_is_not_repeated(page: Page, tmp_path: Path) -> None
         m.Edit("layers.4.bias", (0,), 9.0),
         m.StepOnce("example"),
         m.StepOnce("epoch"),
-        m.PageBack(4),
+        m.PageBack(5),
         m.StepOnce("batch"),
     )
     assert "0.3" in script
