@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,6 +37,7 @@ from clearprop.studio.runs.messages import (
     RunList,
 )
 from clearprop.studio.runs.place import REPORT
+from clearprop.studio.runs.reader import RunReader
 
 MOST_MODELS = 4
 """So many runs stay in memory with their data."""
@@ -48,7 +51,42 @@ MOST_WAITING = 8
 PATIENCE = 10.0
 """Seconds that an answer may take; longer work answers that it is not ready."""
 
+FORGOTTEN = 60.0
+"""After so many seconds nobody waits for an answer any more; the page asks again much sooner."""
+
 Result = TypeVar("Result")
+
+
+@dataclass
+class _AskedDiagnosis:
+    """A diagnosis that is being made, or was made.
+
+    Attributes:
+        reader: of the run.
+        version: of the run when it was asked for.
+        future: has it, when it is made.
+        was_told: whether someone has got it.
+        asked: when it was asked for last, in seconds.
+    """
+
+    reader: RunReader
+    version: int
+    future: Future[RunDiagnosis]
+    was_told: bool = False
+    asked: float = field(default_factory=time.monotonic)
+
+    def answers(self, reader: RunReader, version: int) -> bool:
+        """Say whether who asks now gets this one: it is the newest, or the run is live.
+
+        Of a live run no diagnosis would ever be the newest, if each change began another one.
+        """
+        if self.reader is not reader or self.future.cancelled():
+            return False
+        if self.version == version:
+            return True
+        if reader.holder is None or self.was_told or time.monotonic() - self.asked > FORGOTTEN:
+            return False
+        return not self.future.done() or self.future.exception() is None
 
 
 class RunService:
@@ -64,7 +102,7 @@ class RunService:
         self._damage = DamageCheck()
         self._models: OrderedDict[Hashable, RunModels] = OrderedDict()
         self._frames: OrderedDict[Hashable, bytes] = OrderedDict()
-        self._diagnoses: dict[tuple[str, int, int, bool], Future[RunDiagnosis]] = {}
+        self._diagnoses: dict[tuple[str, bool], _AskedDiagnosis] = {}
         self._waiting = threading.Semaphore(MOST_WAITING)
         self._guard = threading.Lock()
         # One thread for each: a compiled call takes all cores, and a picture is not to wait for a
@@ -122,35 +160,40 @@ class RunService:
     def diagnosis(self, name: str, with_data: bool) -> RunDiagnosis:
         """Return the diagnosis of a run, or that it is not ready.
 
+        A live run changes while its diagnosis is made, so that may be one of an earlier version.
+
         Args:
             name: of the run.
             with_data: whether the examples are looked at too, which takes longer.
         """
         with self.library.lock:
             reader = self.library.reader(name)
-            key = (name, id(reader), reader.version, with_data)
-            trained, facts = trained_in(reader), facts_of(reader)
+            version, trained, facts = reader.version, trained_in(reader), facts_of(reader)
         if reader.problem is not None:
             raise reader.problem
+
+        def work() -> RunDiagnosis:
+            data, remark = None, ""
+            if with_data:
+                run = self._model_of(facts)
+                experiment, remark = run.experiment, run.remark
+                data = experiment.splits if experiment is not None else None
+            return diagnose_folder(facts.place, trained, data, version, remark)
+
         with self._guard:
-            known = self._diagnoses.get(key)
-            if known is None:
-                for old in [k for k in self._diagnoses if k[0] == name and k[3] == with_data]:
-                    self._diagnoses.pop(old).cancel()
-                version = reader.version
-
-                def work() -> RunDiagnosis:
-                    data, remark = None, ""
-                    if with_data:
-                        run = self._model_of(facts)
-                        experiment, remark = run.experiment, run.remark
-                        data = experiment.splits if experiment is not None else None
-                    return diagnose_folder(facts.place, trained, data, version, remark)
-
-                known = self._diagnoses[key] = self._doctor.submit(work)
-        with contextlib.suppress(TimeoutError):
-            return known.result(PATIENCE)
-        return RunDiagnosis(name, reader.version, False, "", [], "", with_data, "")
+            known = self._diagnoses.get((name, with_data))
+            if known is None or not known.answers(reader, version):
+                if known is not None:
+                    known.future.cancel()
+                known = _AskedDiagnosis(reader, version, self._doctor.submit(work))
+                self._diagnoses[name, with_data] = known
+            known.asked = time.monotonic()
+        # It is cancelled where a newer one was asked for.
+        with contextlib.suppress(TimeoutError, CancelledError):
+            found = known.future.result(PATIENCE)
+            known.was_told = True
+            return found
+        return RunDiagnosis(name, version, False, "", [], "", with_data, "")
 
     def frame(
         self, name: str, film: str, step: int, of: str = "", what: str = "value", example: int = 0
