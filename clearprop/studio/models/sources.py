@@ -86,6 +86,8 @@ class Sources:
         self._files = {path.name: path for path in files}
         self._numbers = itertools.count()
         self._offers: dict[str, Offer] = {}
+        self._versions = itertools.count()
+        self._offered: dict[str, int] = {}
         for one in offers:
             self.offer(one)
 
@@ -93,6 +95,7 @@ class Sources:
         """Add a model to look at, or put another one in the place of a source; return the id."""
         source = f"object:{next(self._numbers)}" if source is None else source
         self._offers[source] = given
+        self._offered[source] = next(self._versions)
         return source
 
     def withdraw(self, source: str) -> None:
@@ -102,7 +105,7 @@ class Sources:
     def version(self, source: str) -> object:
         """Return what changes when a source is offered or written anew."""
         if source in self._offers:
-            return self._offers[source]
+            return self._offered[source]  # who remembers it does not hold the model
         kind, _, name = source.partition(":")
         try:
             path = self._run(name) / MODEL if kind == "run" else self._saved().get(name)

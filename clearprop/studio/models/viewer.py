@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
+
+import msgspec
 
 from clearprop import backend
 from clearprop.errors import ConfigurationError
@@ -37,6 +40,9 @@ MOST_PASSES = 8
 MOST_REQUESTS = 500
 """So many passes can be asked for again after their numbers were dropped."""
 
+LARGEST_REQUESTS = 64 * 2**20
+"""What these passes were made for takes so many bytes at most: pictures are large."""
+
 MOST_EXAMPLES = 60
 """The most examples of one page of the list."""
 
@@ -53,7 +59,9 @@ class Viewer:
         self._opened: _Recent[str, tuple[object, Opened]] = _Recent(MOST_OPEN)
         self._graphs: _Recent[str, tuple[Opened, NetworkGraph]] = _Recent(MOST_OPEN)
         self._passes: _Recent[str, ViewedPass] = _Recent(MOST_PASSES)
-        self._requests: _Recent[str, tuple[object, PassRequest]] = _Recent(MOST_REQUESTS)
+        self._requests: _Recent[str, tuple[object, bytes]] = _Recent(
+            MOST_REQUESTS, LARGEST_REQUESTS, lambda kept: len(kept[1])
+        )
         self._numbers = itertools.count(1)
 
     # -- networks ---------------------------------------------------------------------------------
@@ -114,7 +122,8 @@ class Viewer:
         """Make a pass, and return its frame "pass"."""
         name = str(next(self._numbers))
         made = self._made(name, request)
-        self._requests.keep(name, (self.sources.version(request.source), request))
+        content = msgspec.msgpack.encode(request)
+        self._requests.keep(name, (self.sources.version(request.source), content))
         return made.frame()
 
     def seen(self, pass_id: str) -> ViewedPass:
@@ -126,7 +135,8 @@ class Viewer:
         kept = self._passes.get(pass_id)
         if kept is not None:
             return kept
-        version, request = self._requests.get(pass_id) or (None, None)
+        version, content = self._requests.get(pass_id) or (None, None)
+        request = msgspec.msgpack.decode(content, type=PassRequest) if content else None
         if request is None or version != self.sources.version(request.source):
             raise ConfigurationError(
                 "this pass is no longer known", given=pass_id, fix="choose the example again"
@@ -188,11 +198,19 @@ class _Recent(Generic[Key, Kept]):
 
     Args:
         most: how many are kept.
+        most_bytes: how large all of them are; the newest is kept in any case.
+        size: returns the bytes of one of them.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(
+        self,
+        most: int,
+        most_bytes: float = math.inf,
+        size: Callable[[Kept], int] = lambda kept: 0,
+    ) -> None:
+        self._most, self._most_bytes, self._size = most, most_bytes, size
         self._kept: OrderedDict[Key, Kept] = OrderedDict()
+        self._bytes = 0
 
     @property
     def kept(self) -> list[Kept]:
@@ -207,16 +225,19 @@ class _Recent(Generic[Key, Kept]):
 
     def keep(self, key: Key, thing: Kept) -> None:
         """Keep a thing as the one that was used last."""
+        if key in self._kept:
+            self._bytes -= self._size(self._kept.pop(key))
         self._kept[key] = thing
-        self._kept.move_to_end(key)
-        while len(self._kept) > self._most:
-            self._kept.popitem(last=False)
+        self._bytes += self._size(thing)
+        while len(self._kept) > self._most or self._bytes > self._most_bytes:
+            if not self.drop_oldest():
+                break
 
     def drop_oldest(self) -> bool:
         """Drop the thing that was not used for the longest time, unless it is the only one."""
         if len(self._kept) < 2:
             return False
-        self._kept.popitem(last=False)
+        self._bytes -= self._size(self._kept.popitem(last=False)[1])
         return True
 
 
