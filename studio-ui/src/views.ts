@@ -27,6 +27,13 @@ export const VIEWS: readonly View[] = [
     load: () => import("./backward/Backward.svelte"),
   },
   {
+    name: "vision",
+    title: "Vision",
+    about: "Look into a network that reads pictures: maps, error maps and filters of every layer, also while it learns.",
+    keeps: true,
+    load: () => import("./vision/Vision.svelte"),
+  },
+  {
     name: "runs",
     title: "Runs",
     about: "Look at trainings that were written to a folder: curves, diagnosis, and films of their weights.",
