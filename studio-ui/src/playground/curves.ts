@@ -64,6 +64,12 @@ export class CurveStore {
     return this.runs.at(-1) ?? null;
   }
 
+  /** Add the last epoch for good, before the run is left by a fork. */
+  finish(measured: Measured | null): void {
+    const drawn = this.upTo(measured).at(-1);
+    this.runs = this.runs.map((one) => (one === this.current ? { ...one, ...drawn } : one));
+  }
+
   /** The runs to draw. Engines leave epochs out of long curves; the last epoch is in them all the same. */
   upTo(measured: Measured | null): readonly Drawn[] {
     const { current } = this;

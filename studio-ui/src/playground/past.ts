@@ -37,9 +37,9 @@ export class Past<Kept extends { readonly step: number }> {
    */
   add(picture: Kept): void {
     if (this.#pictures.at(-1)?.step === picture.step) return;
-    this.#forgetFrom(picture.step);
+    const isBack = this.#forgetFrom(picture.step);
     const isFirst = this.#pictures.length === 0;
-    if (!isFirst && ++this.#skipped < this.#apart) return;
+    if (!isFirst && !isBack && ++this.#skipped < this.#apart) return;
     this.#skipped = 0;
     this.#pictures.push(picture);
     this.#bytes += this.#size(picture);
@@ -59,11 +59,13 @@ export class Past<Kept extends { readonly step: number }> {
     return best;
   }
 
-  // A run that went back makes its later steps again.
-  #forgetFrom(step: number): void {
+  // A run that went back makes its later steps again. Returns whether it went back.
+  #forgetFrom(step: number): boolean {
+    const count = this.#pictures.length;
     while ((this.#pictures.at(-1)?.step ?? -1) >= step) {
       const gone = this.#pictures.pop();
       if (gone) this.#bytes -= this.#size(gone);
     }
+    return this.#pictures.length < count;
   }
 }

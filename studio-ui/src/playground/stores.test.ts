@@ -35,6 +35,13 @@ test("going back forgets what came later", () => {
   expect(past.steps).toEqual([0, 10]);
 });
 
+test("the picture after going back is kept, however few of a long run are", () => {
+  const past = new Past(bytes);
+  for (let step = 0; step < 2000; step++) past.add(seen(step));
+  past.add(seen(1001));
+  expect(past.last).toBe(1001);
+});
+
 test("a step keeps its first picture, as the engine keeps the state before a change by hand", () => {
   const past = new Past(bytes);
   const [before, after] = [seen(10), seen(10)];
@@ -74,6 +81,13 @@ test("the last epoch is drawn, though the engine left it out of a long curve", (
   expect(store.upTo({ ...measured, epoch: 2000 })).toBe(store.runs);
   expect(store.upTo({ ...measured, run: 7 })).toBe(store.runs);
   expect(store.current?.epoch).toEqual([1998, 2000]);
+  store.finish(measured);
+  store.begin(9, "c", 40_020, true);
+  expect(store.runs.map(({ run, epoch }) => [run, epoch])).toEqual([
+    [7, [1, 2]],
+    [8, [1998, 2000, 2001]],
+    [9, []],
+  ]);
 });
 
 test("series of other epochs stand under the same ones", () => {

@@ -1,6 +1,7 @@
 // The playground's state: what the user wants (settings), what the engine has (configured), and the
 // newest picture. Arrays stay outside of reactive state; `version` counts the pictures.
 
+import { count } from "../drawing/numbers";
 import type { Catalog } from "../engine/choices";
 import { DEFAULTS } from "../engine/defaults";
 import type { Engine, EngineState } from "../engine/engine";
@@ -23,6 +24,8 @@ import { Past } from "./past";
 
 const STILL: Playing = { type: "playing", playing: false, compiling: false, ended: null, about: null };
 const SETTLED = 120;
+/** Milliseconds from a step or a change by hand to the diagnosis of what came of it. */
+const RENEWED = 400;
 /** Milliseconds between two requests for the formulas of the same place. */
 const EXPLAINED_EVERY = 250;
 
@@ -59,6 +62,9 @@ export class Studio {
   /** What the pictures are of while they are those of the bundled recording. */
   #recorded = $state.raw<Configured | null>(null);
 
+  /** The wanted settings that the engine has, as far as it could take them. */
+  #taken = $state.raw<Settings | null>(null);
+
   #engine: Engine | null = null;
   #newest: Picture | null = null;
   #shown: Picture | null = null;
@@ -72,6 +78,11 @@ export class Studio {
   #explainedOf: Picture | null = null;
   #explainedAt = 0;
   #explaining: ReturnType<typeof setTimeout> | undefined;
+  /** The step that was asked for, and the newest one then, until the picture after going back comes. */
+  #returning: { readonly wanted: number; readonly from: number } | null = null;
+  /** How many diagnoses are asked for, and how many of them are of a state that is forgotten. */
+  #diagnoses = { open: 0, forgotten: 0 };
+  #renewing: ReturnType<typeof setTimeout> | undefined;
 
   /** The picture that is drawn: the newest one, or one of before. Read `version` to follow it. */
   get picture(): Picture | null {
@@ -86,7 +97,7 @@ export class Studio {
 
   /** Whether the engine has what the user wants. */
   get isSettled(): boolean {
-    return this.configured !== null && isTaken(this.settings, this.configured.settings);
+    return this.#taken !== null && same(this.settings, this.#taken);
   }
 
   // --- the engine ----------------------------------------------------------------------------------
@@ -102,6 +113,7 @@ export class Studio {
   close(): void {
     clearTimeout(this.#timer);
     clearTimeout(this.#explaining);
+    clearTimeout(this.#renewing);
     this.#engine?.close();
   }
 
@@ -114,6 +126,7 @@ export class Studio {
       this.playing = STILL;
     }
     if (state !== "open") return;
+    this.#diagnoses = { open: 0, forgotten: 0 };
     if (wasLost) this.news = "The studio answers again. Its run begins anew with your settings.";
     this.#engine?.ask({ type: "speed", epochs_per_second: this.speed });
     this.#configure();
@@ -143,15 +156,16 @@ export class Studio {
             : null;
         break;
       case "findings":
-        if (answer.run === this.configured?.run) this.findings = answer;
+        if (this.#isOfForgotten() || answer.run !== this.configured?.run) break;
+        this.findings = answer;
         this.undiagnosed = null;
         break;
       case "script":
         this.script = answer.source;
         break;
       case "problem":
-        if (answer.request === "diagnose") this.undiagnosed = answer;
-        else this.problem = answer;
+        if (answer.request !== "diagnose") this.problem = answer;
+        else if (!this.#isOfForgotten()) this.undiagnosed = answer;
         if (answer.request === "configure" || answer.request === "fork") this.#sent = null;
         break;
     }
@@ -161,10 +175,16 @@ export class Studio {
     const before = this.configured;
     const isFork = answer.parent !== null;
     this.configured = answer;
+    const sent = this.#sent;
+    this.#taken = sent && isTaken(sent, answer.settings) ? sent : answer.settings;
     this.#recorded = null;
     this.problem = null;
-    this.findings = null;
+    this.findings = this.undiagnosed = null;
+    this.#diagnoses = { open: 0, forgotten: 0 };
+    clearTimeout(this.#renewing);
+    this.#returning = null;
     this.explained = null;
+    if (isFork) this.curves.finish(this.#newest);
     this.#asked = this.#explainedOf = null;
     this.#newest = this.#shown = null;
     if (!isFork) this.features = null;
@@ -190,6 +210,7 @@ export class Studio {
     if (found.points) this.points = found.points;
     if (found.targets) this.targets = found.targets;
     this.#newest = found;
+    this.#returned(found.step);
     if (!this.#recorded) this.past.add(found);
     this.#schedule();
   }
@@ -249,12 +270,26 @@ export class Studio {
   }
 
   step(unit: "example" | "batch" | "epoch"): void {
+    // Other steps move on to another number, which tells that a diagnosis is of before.
+    this.#renewDiagnosis(unit === "example");
     this.#engine?.ask({ type: "step", unit });
   }
 
+  /** Return to the kept state nearest to a step; the picture that comes tells which it was. */
   back(step: number): void {
+    this.#renewDiagnosis(true);
+    this.#returning = { wanted: step, from: this.#newest?.step ?? 0 };
+    this.news = "";
     this.#engine?.ask({ type: "back", step });
-    this.news = `Back at step ${step}. What came later is forgotten.`;
+  }
+
+  #returned(step: number): void {
+    // Pictures that were under way when it was asked are of later steps.
+    if (!this.#returning || step > this.#returning.from) return;
+    const { wanted } = this.#returning;
+    this.#returning = null;
+    const near = step === wanted ? "" : `, the kept state nearest to step ${count(wanted)}`;
+    this.news = `Back at step ${count(step)}${near}. What came later is forgotten.`;
   }
 
   /** Begin anew with the same settings. */
@@ -316,12 +351,40 @@ export class Studio {
     if (!layer) return;
     const [path, index] =
       place.kind === "bias" ? [layer.bias, [place.unit]] : [layer.weight, [place.from, place.unit]];
+    this.#renewDiagnosis(true);
     this.#engine?.ask({ type: "edit", path, index, value });
     this.playing = { ...this.playing, playing: false };
   }
 
   diagnose(): void {
-    if (this.hasDiagnosis) this.#engine?.ask({ type: "diagnose" });
+    clearTimeout(this.#renewing);
+    if (!this.hasDiagnosis || !this.#engine || !this.configured) return;
+    this.#diagnoses.open++;
+    this.#engine.ask({ type: "diagnose" });
+  }
+
+  /** Whether the findings are of another step than the picture that is shown. */
+  get isDiagnosisOld(): boolean {
+    void this.version;
+    return this.findings !== null && this.findings.step !== this.picture?.step;
+  }
+
+  /** Ask soon for another diagnosis where there is one; `forgets` takes this one away at once. */
+  #renewDiagnosis(forgets: boolean): void {
+    const isWanted = this.findings !== null || this.#diagnoses.open > 0;
+    if (forgets) {
+      this.findings = this.undiagnosed = null;
+      this.#diagnoses.forgotten = this.#diagnoses.open;
+    }
+    clearTimeout(this.#renewing);
+    if (isWanted) this.#renewing = setTimeout(() => this.diagnose(), RENEWED);
+  }
+
+  /** Count an answer to a diagnosis; they come in the order in which they were asked for. */
+  #isOfForgotten(): boolean {
+    const { open, forgotten } = this.#diagnoses;
+    this.#diagnoses = { open: Math.max(0, open - 1), forgotten: Math.max(0, forgotten - 1) };
+    return forgotten > 0;
   }
 
   writeScript(): void {
@@ -407,9 +470,13 @@ function firstTitle(answer: Configured): string {
   return `learning rate ${answer.settings.learning_rate}`;
 }
 
-/** Whether an engine has settings as it took them: its batches are no larger than the data. */
-function isTaken(wanted: Settings, taken: Settings): boolean {
-  return same(wanted, { ...taken, batch_size: wanted.batch_size });
+/**
+ * Whether an engine has settings as it took them: its batches are no larger than the data, and its
+ * epochs no more than it can train.
+ */
+export function isTaken(wanted: Settings, taken: Settings): boolean {
+  const epochs = taken.epochs < wanted.epochs ? wanted.epochs : taken.epochs;
+  return same(wanted, { ...taken, batch_size: wanted.batch_size, epochs });
 }
 
 function same(a: Settings, b: Settings): boolean {

@@ -1,0 +1,140 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+
+import { DEFAULTS } from "../engine/defaults";
+import type { Engine } from "../engine/engine";
+import type { Frame } from "../engine/frame";
+import type { Answer, Configured, Finding, Findings, Request, Settings } from "../engine/messages";
+import { isTaken, Studio } from "./studio.svelte";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal("requestAnimationFrame", (draw: () => void) => draw());
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+const FINDING = { grade: "fault", title: "dead units", place: "", code: "" } as Finding;
+
+const configured = (run: number, settings: Settings): Configured => ({
+  type: "configured",
+  settings,
+  network: {
+    features: ["x1", "x2"],
+    layers: [{ units: 1, activation: "tanh", weight: "layers.0.weight", bias: "layers.0.bias" }],
+    formula: "",
+  },
+  examples: { training: 9, test: 0, classes: ["a", "b"], axes: ["x1", "x2"], low: [0, 0], high: [1, 1], about: "" },
+  steps_per_epoch: 1,
+  error: "error rate",
+  run,
+  parent: null,
+  left_at: null,
+});
+
+/** A studio whose engine answers only what the test lets it. */
+function begun() {
+  const studio = new Studio();
+  const asked: Request[] = [];
+  const engine: Engine = {
+    open() {},
+    ask: (request) => asked.push(request),
+    onAnswer() {},
+    onFrame() {},
+    onState() {},
+    close() {},
+  };
+  studio.connect(engine);
+  engine.onState("open", null);
+  engine.onAnswer(configured(1, studio.settings));
+  const input = { shape: [2], data: new Float32Array(2) };
+  const frame = (step: number, fields: Frame["fields"] = {}) =>
+    engine.onFrame({
+      kind: "picture",
+      fields: { run: 1, step, epoch: step, ...fields },
+      arrays: new Map([["input", input], ["input_error", input]]),
+    });
+  const found = (step: number): Findings => ({ type: "findings", run: 1, step, findings: [FINDING] });
+  const answer = (one: Answer) => engine.onAnswer(one);
+  const diagnoses = () => asked.filter(({ type }) => type === "diagnose").length;
+  return { studio, asked, answer, frame, found, diagnoses };
+}
+
+test("the step that the engine went back to is shown and told, not the one that was asked for", () => {
+  const { studio, frame, asked } = begun();
+  for (const step of [0, 30, 60, 90]) frame(step);
+  studio.back(30);
+  expect(asked.at(-1)).toEqual({ type: "back", step: 30 });
+  expect(studio.news).toBe("");
+  frame(95); // was under way
+  expect(studio.news).toBe("");
+  frame(28);
+  expect(studio.news).toBe("Back at step 28, the kept state nearest to step 30. What came later is forgotten.");
+  expect(studio.picture?.step).toBe(28);
+  expect(studio.past.steps).toEqual([0, 28]);
+  studio.back(0);
+  frame(0);
+  expect(studio.news).toBe("Back at step 0. What came later is forgotten.");
+});
+
+test("findings stand with their step, and are old once the picture is of another one", () => {
+  const { studio, frame, found, answer, diagnoses } = begun();
+  frame(10);
+  studio.diagnose();
+  answer(found(10));
+  expect([studio.findings?.step, studio.isDiagnosisOld]).toEqual([10, false]);
+  studio.step("batch");
+  frame(11);
+  expect([studio.findings?.step, studio.isDiagnosisOld]).toEqual([10, true]);
+  vi.advanceTimersByTime(1000);
+  expect(diagnoses()).toBe(2);
+  answer(found(11));
+  expect([studio.findings?.step, studio.isDiagnosisOld]).toEqual([11, false]);
+});
+
+test.each([
+  ["going back", (studio: Studio) => studio.back(5)],
+  ["an edit", (studio: Studio) => studio.edit({ kind: "bias", layer: 0, unit: 0 }, 3)],
+  ["a step with one example", (studio: Studio) => studio.step("example")],
+])("after %s the findings of before are gone, those under way too", (_, act) => {
+  const { studio, frame, found, answer, diagnoses } = begun();
+  frame(10);
+  studio.diagnose();
+  answer(found(10));
+  studio.diagnose();
+  act(studio);
+  expect(studio.findings).toBe(null);
+  answer(found(10)); // was asked for before
+  expect(studio.findings).toBe(null);
+  vi.advanceTimersByTime(1000);
+  expect(diagnoses()).toBe(3);
+  answer(found(5));
+  expect(studio.findings?.step).toBe(5);
+});
+
+test("what is measured is of the picture that is shown", () => {
+  const { studio, frame } = begun();
+  frame(2000, { objective: 0.5, training_error: 0.25, test_error: null });
+  expect(studio.measured).toMatchObject({ epoch: 2000, objective: 0.5, trainingError: 0.25, testError: null });
+  frame(2001, { objective: null, training_error: 0.75 });
+  expect(studio.measured).toMatchObject({ epoch: 2001, objective: null, trainingError: 0.75 });
+});
+
+test("settings are taken where the engine cut batches and epochs, and not where another one differs", () => {
+  const wanted = { ...DEFAULTS, batch_size: 500, epochs: 1_000_000 };
+  expect(isTaken(wanted, { ...wanted, batch_size: 250, epochs: 200_000 })).toBe(true);
+  expect(isTaken({ ...wanted, epochs: 100 }, { ...wanted, epochs: 200_000 })).toBe(false);
+  expect(isTaken(wanted, { ...wanted, learning_rate: 7 })).toBe(false);
+});
+
+test("the playground is settled with fewer epochs than were wanted", () => {
+  const { studio, answer, asked } = begun();
+  studio.change({ epochs: 1_000_000 });
+  expect(studio.isSettled).toBe(false);
+  vi.advanceTimersByTime(1000);
+  expect(asked.at(-1)).toMatchObject({ type: "configure", settings: { epochs: 1_000_000 } });
+  expect(studio.isSettled).toBe(false);
+  answer(configured(2, { ...studio.settings, epochs: 200_000 }));
+  expect(studio.isSettled).toBe(true);
+});
