@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import { CATALOG } from "../engine/catalog";
 import type { LayerPicture } from "../engine/picture";
-import { classColor, fillOutput, fractionOf, type OutputKind } from "./classes";
+import { classColor, decided, fillOutput, fractionOf, type OutputKind } from "./classes";
 import { codeOf, NOT_FINITE } from "./heat";
 
 function layer(units: number, grid: number, values: (unit: number, i: number) => number): LayerPicture {
@@ -48,6 +48,14 @@ test("of several classes the largest logit wins, and doubt is paler", () => {
   expect(far(1, 0)).toBeGreaterThan(far(0, 0));
   expect(shown.heat[3]).toBe(NOT_FINITE);
   expect([rgb(out, 3)[0], rgb(out, 3)[1]]).toContain(128);
+});
+
+test("a class is decided only where all outputs are finite", () => {
+  expect(decided([-1, 3, 2])).toBe(1);
+  expect(decided([0, 0])).toBe(0);
+  expect(decided([NaN, 3, 2])).toBe(null);
+  expect(decided([1, -Infinity])).toBe(null);
+  expect(decided([])).toBe(null);
 });
 
 /** For each activation of an output: what it gives for the class 0 for sure, and for no class. */

@@ -37,6 +37,13 @@ export function fractionOf(value: number, kind: OutputKind): number {
   return value;
 }
 
+/** The class with the largest output; null where an output is not finite, as no class is decided. */
+export function decided(outputs: readonly number[]): number | null {
+  return outputs.length > 0 && outputs.every(Number.isFinite)
+    ? outputs.indexOf(Math.max(...outputs))
+    : null;
+}
+
 /** Fill grid x grid pixels. `discrete` shows the decision alone. */
 export function fillOutput(
   out: Uint32Array,
