@@ -18,6 +18,7 @@ from clearprop.studio.runs.films.models import RunFacts
 from clearprop.studio.runs.messages import NamedNumber, RunDetail, RunSummary
 from clearprop.studio.runs.place import REPORT, RunPlace
 from clearprop.studio.runs.reader import RunReader
+from clearprop.studio.runs.summary import resume_command
 from clearprop.training.run_folder import MODEL
 
 LARGEST_RESULTS = 2**20
@@ -78,6 +79,7 @@ def detail_of(
         films=[] if reader.is_study or reader.problem else films_of(states, facts),
         best_step=best_steps[-1] if best_steps else None,
         stopped_step=trouble.step if trouble is not None else None,
+        resume=str(plain(resume_command(summary.name))),
         forks=forks,
         compared=list(related)[:MOST_RELATED],
     )

@@ -149,6 +149,7 @@ class RunDetail(Struct, frozen=True):
         films: what it can show over its steps.
         best_step: training steps up to the end of the best epoch; null without one.
         stopped_step: the step in which a number was not finite; null where all were.
+        resume: the command that goes on with the run where it was interrupted, for a shell.
         forks: names of the runs that left this one.
         compared: names of other runs of the same recipe, the latest first.
     """
@@ -164,6 +165,7 @@ class RunDetail(Struct, frozen=True):
     films: list[FilmEntry]
     best_step: int | None
     stopped_step: int | None
+    resume: str
     forks: list[str]
     compared: list[str]
 

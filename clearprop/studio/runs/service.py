@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import threading
 import time
 from collections import OrderedDict
@@ -152,7 +153,9 @@ class RunService:
         """
         path = self.library.reader(name).place.inside(REPORT)
         if not path.is_file():
-            raise RequestError(404, "the run has no report", fix=f"clearprop report {name}")
+            raise RequestError(
+                404, "the run has no report", fix=f"clearprop report {shlex.quote(name)}"
+            )
         return path
 
     # --- heavy work -------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ def summary_of(reader: RunReader, version: int, parent: str | None) -> RunSummar
 
 def state_of(reader: RunReader) -> tuple[RunState, str]:
     """Return the state of a run, and what there is to say about it."""
-    name = shlex.quote(reader.place.name)
+    resume = resume_command(reader.place.name)
     if reader.is_study:
         return "study", "A study compares several models; its report shows the result."
     if reader.problem is not None:
@@ -82,18 +82,27 @@ def state_of(reader: RunReader) -> tuple[RunState, str]:
     if reader.holder is not None and stopped is None:
         return "running", "" if reader.step else "The first steps are being compiled."
     if stopped is None:
-        return "interrupted", f"It was cut off. To go on with it: clearprop resume {name}"
+        return "interrupted", f"It was cut off. To go on with it: {resume}"
     if trouble is not None:
         where = f"in step {trouble.step:,}: {trouble.place}: {trouble.cause}"
         return "non-finite", _sentence(f"A number was not finite {where}", trouble.mend or None)
     reason = stopped.reason if stopped.reason in ENDS else "finished"
     about = ""
     if reason == "interrupted":
-        about = f"To go on with it: clearprop resume {name}"
+        about = f"To go on with it: {resume}"
     elif stopped.best_epoch is not None:
         about = f"The model has the weights of epoch {stopped.best_epoch}, the best one."
     state: RunState = next(one for one in get_args(RunState) if one == reason)
     return state, about
+
+
+def resume_command(name: str) -> str:
+    """Return the command that goes on with a run, for a shell.
+
+    >>> resume_command("my run")
+    "clearprop resume 'my run'"
+    """
+    return f"clearprop resume {shlex.quote(name)}"
 
 
 def recipe_name(config: Mapping[str, Any]) -> str:

@@ -126,6 +126,8 @@ export interface RunDetail {
   readonly best_step: number | null;
   /** the step in which a number was not finite; null where all were. */
   readonly stopped_step: number | null;
+  /** the command that goes on with the run where it was interrupted, for a shell. */
+  readonly resume: string;
   /** names of the runs that left this one. */
   readonly forks: readonly string[];
   /** names of other runs of the same recipe, the latest first. */

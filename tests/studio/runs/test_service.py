@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from clearprop.studio.problems import RequestError
 from clearprop.studio.runs import service as services
 from clearprop.studio.runs.reader import RunReader
 from clearprop.training.storage.lock import Holder
@@ -126,3 +128,14 @@ def test_who_waits_for_a_run_that_another_replaces_is_told_to_ask_again(
         assert not waiting.result(60).ready
         slow.may_end.set()
         assert again.result(60).ready
+
+
+def test_commands_are_quoted_for_a_shell(shelf: Shelf) -> None:
+    name = "it's; rm -rf ~"
+    shelf.put("xor", name)
+    command = shelf.service.detail(name).resume
+    assert shlex.split(command) == ["clearprop", "resume", name]
+    with pytest.raises(RequestError) as told:
+        shelf.service.report(name)
+    assert told.value.fix is not None
+    assert shlex.split(told.value.fix) == ["clearprop", "report", name]
