@@ -28,6 +28,16 @@ test("a few large states are spread as well", () => {
   expect(new Set(gaps).size).toBe(1);
 });
 
+test.each([[false], [true]])("a state that stays is not replaced by the next one (%s)", (stays) => {
+  const states = kept(1000, 8);
+  const close = 1000 - (1000 % 128) + 130;
+  states.add(close, () => ({ step: close }));
+  states.add(close + 1, () => ({ step: close + 1 }), stays);
+  states.add(close + 2, () => ({ step: close + 2 }));
+  expect(states.steps.includes(close + 1)).toBe(stays);
+  expect(states.steps.length).toBeLessThanOrEqual(8);
+});
+
 test("a step keeps its first state, and what came later can be forgotten", () => {
   const states = new KeptStates<{ step: number; name: string }>(8);
   states.add(0, () => ({ step: 0, name: "first" }));

@@ -8,6 +8,8 @@ export class KeptStates<Kept extends State> {
   #states: Kept[] = [];
   /** Fewest steps between two of them; the newest may be closer to the one before it. */
   #gap = 1;
+  /** Whether the newest goes with the next one where it is too close to the one before it. */
+  #isLoose = false;
 
   /** `most` is how many are kept, at least 2. */
   constructor(readonly most: number) {}
@@ -19,15 +21,19 @@ export class KeptStates<Kept extends State> {
 
   /**
    * Keep the state of a step that is no earlier than the last one. A step keeps its first state: to
-   * go back to it undoes what was changed by hand there.
+   * go back to it undoes what was changed by hand there. `stays` keeps it however close it is.
    */
-  add(step: number, state: () => Kept): void {
+  add(step: number, state: () => Kept, stays = false): void {
     const states = this.#states;
     const last = states.at(-1);
-    if (last?.step === step) return;
+    if (last?.step === step) {
+      this.#isLoose &&= !stays;
+      return;
+    }
     const before = states.at(-2);
-    if (last && before && last.step - before.step < this.#gap) states.pop();
+    if (this.#isLoose && last && before && last.step - before.step < this.#gap) states.pop();
     states.push(state());
+    this.#isLoose = !stays;
     while (this.#states.length > this.most) this.#spread();
   }
 
@@ -52,5 +58,6 @@ export class KeptStates<Kept extends State> {
   /** Drop the states of later steps. */
   forgetAfter(step: number): void {
     this.#states = this.#states.filter((one) => one.step <= step);
+    this.#isLoose = false;
   }
 }

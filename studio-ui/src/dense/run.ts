@@ -135,7 +135,7 @@ export class Run {
    * was not taken; null where it was.
    */
   stepExample(example: number): string | null {
-    this.keep();
+    this.keep(true);
     const { objective, error } = this.position;
     const about = this.#update(Int32Array.of(example));
     Object.assign(this.position, { objective, error });
@@ -255,14 +255,18 @@ export class Run {
     return this.#kept.steps;
   }
 
-  /** Keep the state as it is now, to go back to it; a step keeps its first state. */
-  keep(): void {
+  /**
+   * Keep the state as it is now, to go back to it; a step keeps its first state. With `stays` it is
+   * kept however close others are.
+   */
+  keep(stays = false): void {
     const { step } = this.position;
-    this.#kept.add(step, () => {
+    const state = (): Kept => {
       const vectors = this.#vectors.map((vector) => vector.slice());
       const { position, seconds, last } = this;
       return { step, position: { ...position }, vectors, seconds, last };
-    });
+    };
+    this.#kept.add(step, state, stays);
   }
 
   /**
@@ -283,7 +287,7 @@ export class Run {
 
   /** Change a parameter by hand. */
   edit(vector: Float64Array, index: number, value: number): void {
-    this.keep();
+    this.keep(true);
     vector[index] = value;
     this.#goOn();
   }
