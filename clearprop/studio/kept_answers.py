@@ -99,10 +99,15 @@ def kept_answers(folder: Path, budget: Budget | None = None) -> KeptAnswers:
 def address_of(part: str, **query: object) -> str:
     """Return the address of a question, its values sorted by their names.
 
+    It is written as a browser's `URLSearchParams` writes it, which lets "*" stand and not "~".
+
     >>> address_of("frame", run="lenet5-1", step=3, film="weights")
     'frame?film=weights&run=lenet5-1&step=3'
+    >>> address_of("detail", run="a~1 *")
+    'detail?run=a%7E1+*'
     """
-    return f"{part}?{urlencode(sorted((name, str(value)) for name, value in query.items()))}"
+    pairs = sorted((name, str(value)) for name, value in query.items())
+    return f"{part}?{urlencode(pairs, safe='*').replace('~', '%7E')}"
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from clearprop.cli import main
 from clearprop.errors import ConfigurationError, RunError
 from clearprop.studio.export import CLASSROOM, HIDEABLE, PLACE, export_page, page_with
 from clearprop.studio.frames import unpack
-from clearprop.studio.kept_answers import Budget, KeptAnswers, kept_answers, spread
+from clearprop.studio.kept_answers import Budget, KeptAnswers, address_of, kept_answers, spread
 from clearprop.studio.pages import STATIC
 from clearprop.studio.playground.messages import DataSettings, LayerSettings, Settings
 from clearprop.training.recording.recorder import Record
@@ -227,6 +227,21 @@ def test_a_run_stands_alone(run: Path) -> None:
     assert (detail["report"], detail["forks"], detail["compared"]) == (False, [], [])
     assert detail["summary"]["holder"] == ""
     assert str(run.parent) not in json.dumps(detail)
+
+
+# Each name with what `new URLSearchParams([["run", name]]).toString()` makes of it.
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("a~1", "a%7E1"),
+        ("a*b", "a*b"),
+        ("a b+c", "a+b%2Bc"),
+        ("g/h.i-j_k", "g%2Fh.i-j_k"),
+        ("é&=!'()", "%C3%A9%26%3D%21%27%28%29"),
+    ],
+)
+def test_addresses_are_those_of_a_browser(name: str, written: str) -> None:
+    assert address_of("detail", run=name) == f"detail?run={written}"
 
 
 def test_a_folder_without_a_run_is_told(static: Path, tmp_path: Path) -> None:

@@ -32,6 +32,14 @@ test("names are compared as Python writes them", () => {
   expect(sorted(`api/runs/frame?${query}`)).toBe("frame?of=layers.1%232%3A%C3%A9*&run=a+b%2Fc");
 });
 
+test("an address is found however its signs are written", async () => {
+  for (const written of ["detail?run=a~1*", "detail?run=a%7E1%2A", "detail?run=a%7e1*"]) {
+    const answers = answersOf({ ...kept, index: [[written, all.length]] });
+    const query = new URLSearchParams([["run", "a~1*"]]);
+    expect((await answers(`api/runs/detail?${query}`)).status).toBe(200);
+  }
+});
+
 test("what was not kept is told in words", async () => {
   const response = await answersOf(kept)("api/runs/frame?run=digits-1&film=pass&step=3&example=9");
   expect(response.status).toBe(404);

@@ -37,7 +37,7 @@ async function unpack(kept: KeptRun): Promise<ReadonlyMap<string, Uint8Array<Arr
   const found = new Map<string, Uint8Array<ArrayBuffer>>();
   let at = 0;
   for (const [address, length] of kept.index) {
-    found.set(address, bytes.slice(at, at + length));
+    found.set(sorted(address), bytes.slice(at, at + length));
     at += length;
   }
   if (at !== bytes.length) throw new RangeError("the recorded run in this file is damaged");
