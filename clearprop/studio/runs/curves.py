@@ -38,7 +38,8 @@ def curves_frame(reader: RunReader, version: int, before: float = 0.0) -> bytes:
     Args:
         reader: of the run.
         version: of the list.
-        before: how long the parent of a fork had been trained when the fork left it.
+        before: how long the parent of a fork, and the parents of that, had been trained when the
+            fork left it.
     """
     history, begun = reader.history, reader.begun
     metrics = list(history.metrics)[:MOST_METRICS]

@@ -36,6 +36,7 @@ from clearprop.studio.runs.messages import (
     RunDetail,
     RunDiagnosis,
     RunList,
+    RunSummary,
 )
 from clearprop.studio.runs.place import REPORT
 from clearprop.studio.runs.reader import RunReader
@@ -119,11 +120,16 @@ class RunService:
         """Return the frame "curves" of a run."""
         with self.library.lock:
             reader, summary = self.library.reader(name), self.library.summary(name)
-            before = 0.0
-            if summary.parent is not None and summary.left_at is not None:
-                parent = self.library.reader(summary.parent)
-                before = seconds_at(parent.history, summary.left_at)
-            return curves_frame(reader, summary.version, before)
+            return curves_frame(reader, summary.version, self._seconds_before(summary))
+
+    def _seconds_before(self, fork: RunSummary) -> float:
+        """Return how long the run that a fork left had been trained then, with its own parents."""
+        seconds, passed = 0.0, {fork.name}
+        while fork.parent is not None and fork.left_at is not None and fork.parent not in passed:
+            seconds += seconds_at(self.library.reader(fork.parent).history, fork.left_at)
+            passed.add(fork.parent)
+            fork = self.library.summary(fork.parent)
+        return seconds
 
     def detail(self, name: str) -> RunDetail:
         """Return one run in full."""

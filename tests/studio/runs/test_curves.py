@@ -97,6 +97,20 @@ def test_a_fork_begins_at_the_time_of_its_parent(shelf: Shelf) -> None:
     )
 
 
+def test_a_fork_of_a_fork_begins_at_the_time_of_both(shelf: Shelf) -> None:
+    data = np.eye(4, dtype=np.float32), np.arange(4)
+    folders = [shelf.root / name for name in ("one", "two", "three")]
+    model = nn.Linear(4, 4)
+    run = fit(model, data, epochs=4, folder=folders[0], snapshots=1, progress=False)
+    run = run.fork(2, learning_rate=0.5, folder=folders[1], snapshots=1)
+    run.fork(3, learning_rate=0.25, folder=folders[2])
+    seconds = [read_run(folder).history.seconds for folder in folders]
+    third = frame_of(shelf.service.curves("three"))
+    assert third.arrays["epoch"].tolist() == [4]
+    whole = seconds[0][:2].sum() + seconds[1][:1].sum() + np.cumsum(seconds[2])
+    np.testing.assert_allclose(third.arrays["seconds"], whole, rtol=1e-5)
+
+
 # --- comparison ----------------------------------------------------------------------------------
 
 
