@@ -28,6 +28,7 @@ from clearprop.studio.models.cell import (
 )
 from clearprop.studio.models.headers import BackKind, BackPart, BackShown
 from clearprop.studio.models.passes import ViewedPass, entry, fields_of, finite_or_none
+from clearprop.studio.models.spans import STORED
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -103,7 +104,7 @@ def back_frame(seen: ViewedPass, number: int, index: str) -> bytes:
 def _readings(node: GlassNode, place: Place) -> Iterator[EntryReader]:
     """Yield what reads an entry and passes an error signal to it.
 
-    A reshape only gives the entry another place: what reads it there counts.
+    A reshape only gives the entry another place, and `ops.stored` none: what reads it there counts.
     """
     for user in node.users:
         for given, source in enumerate(user.sources):
@@ -113,6 +114,8 @@ def _readings(node: GlassNode, place: Place) -> Iterator[EntryReader]:
                 flat = np.ravel_multi_index(place, node.shape) if place else 0
                 there = tuple(int(k) for k in np.unravel_index(int(flat), user.shape))
                 yield from _readings(user, there)
+            elif user.operation == STORED:
+                yield from _readings(user, place)
             else:
                 yield EntryReader(user, given, place)
 

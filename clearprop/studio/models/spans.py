@@ -22,6 +22,9 @@ from clearprop.studio.models.cell import geometry_of
 Ranges = NDArray[np.int32]
 """First and last index for each place of an axis, (places, 2); a first behind the last is none."""
 
+STORED = "stored"
+"""It gives its input, so that it is computed once."""
+
 WINDOWS = ("convolution", "max_pool", "average_pool")
 
 
@@ -101,8 +104,9 @@ class Spans:
         if node.operation in WINDOWS:
             return _of_window(node, spans[0]) if [k for k, *_ in reading] == [0] else UNKNOWN
         row = OPERATIONS.get(node.operation)
+        is_entrywise = node.operation == STORED or (row is not None and row.stacks is True)
         shapes = {self._glass[source].shape for _, source, _ in reading}
-        if row is not None and row.stacks is True and shapes == {node.shape}:
+        if is_entrywise and shapes == {node.shape}:
             return _union(spans)
         return UNKNOWN
 
