@@ -26,6 +26,17 @@ test("what two layers read is not folded away", () => {
   expect(columnsOf(twice, true).map((one) => one.title)).toEqual(["conv1", "relu", "sum"]);
 });
 
+test("a block that gives its last layer is not shown twice", () => {
+  const relu = LENET[3];
+  if (!relu) throw new Error("there is no layer");
+  const ranges = [0, 1, 2, 3].map((k) => [k, k] as const);
+  const block = layer({ number: 4, path: "block", kind: "Block", shape: [1, 4, 4, 2], reads: [3], ranges, same: true });
+  const titles = (layers: Parameters<typeof columnsOf>[0]) => columnsOf(layers, true).map((one) => one.title);
+  expect(titles([...LENET.slice(0, 4), { ...block, value: relu.value }])).toEqual(["conv1 + relu"]);
+  const other = { ...block, value: { ...block.value, limit: 9 } };
+  expect(titles([...LENET.slice(0, 4), other])).toEqual(["conv1 + relu", "block"]);
+});
+
 test("numbers are called after the column that shows them", () => {
   const columns = columnsOf(LENET, true);
   const name = (k: number) => titleOf(columns, LENET, k);

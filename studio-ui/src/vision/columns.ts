@@ -31,7 +31,7 @@ export function columnsOf(layers: readonly MapLayer[], fold: boolean): Column[] 
   const columnOf = new Map<number, { layers: number[] }>();
   for (const layer of layers) {
     if (layer.kind === "input" || SILENT.includes(layer.kind)) continue;
-    if (fold && REPEATING.includes(layer.kind)) continue;
+    if (fold && (REPEATING.includes(layer.kind) || isCopy(layers, layer))) continue;
     const [read, ...others] = layer.reads;
     const before = read && others.length === 0 ? columnOf.get(read.layer) : undefined;
     const folds =
@@ -58,6 +58,16 @@ export function columnsOf(layers: readonly MapLayer[], fold: boolean): Column[] 
       isOutput: column === last && !(layers[shown]?.isPicture ?? true),
     };
   });
+}
+
+/** Whether a layer gives what the only layer that it reads gives, as a block gives its last layer. */
+function isCopy(layers: readonly MapLayer[], layer: MapLayer): boolean {
+  const [read, ...others] = layer.reads;
+  const before = layers[read?.layer ?? -1];
+  if (!read?.sameChannel || others.length > 0 || !before || isActivation(layer)) return false;
+  const { codes, limit } = layer.value;
+  const isSame = limit === before.value.limit && codes.length === before.value.codes.length;
+  return isSame && String(layer.shape) === String(before.shape) && codes.every((code, k) => code === before.value.codes[k]);
 }
 
 /** The short name of a layer: the end of its path, or what it is. */
@@ -127,6 +137,7 @@ const LARGEST_ALONE = 64;
 /** The longest bar, and the output column with names and bars of the classes: wished and at least. */
 const BAR = [38, 20] as const;
 const OUTPUT = [196, 176] as const;
+const WIDEST_OUTPUT = 260;
 
 /** The boxes of all columns, which fit the room where they can. */
 export function boxesOf(columns: readonly Column[], layers: readonly MapLayer[], show: Show, room: Room): Box[] {
@@ -142,7 +153,14 @@ export function boxesOf(columns: readonly Column[], layers: readonly MapLayer[],
   let boxes = made(1);
   // A smaller map may need one column of maps fewer, so the scale is searched for.
   for (let scale = 0.96; scale > 0.2 && total(boxes) > room.width; scale -= 0.04) boxes = made(scale);
-  return boxes;
+  // Where they scroll anyway, maps are as large as they can be.
+  if (total(boxes) > room.width) boxes = made(1);
+  // Names of classes may be long: the output takes what is left.
+  const left = room.width - total(boxes);
+  return boxes.map((box, k) => {
+    const width = Math.floor(Math.min(WIDEST_OUTPUT, box.width + left));
+    return columns[k]?.isOutput && left > 0 ? { ...box, width, side: width } : box;
+  });
 }
 
 function pictures(layer: MapLayer, what: Box["what"], height: number, scale: number): Box {

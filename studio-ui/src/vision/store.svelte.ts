@@ -94,6 +94,21 @@ export class VisionStore {
     await this.choose(values.get("source") ?? HERE, true);
   }
 
+  /** Take what the user has changed in the address. */
+  follow(values: URLSearchParams): void {
+    const source = values.get("source") ?? HERE;
+    const settings = readSettings(values);
+    if (JSON.stringify(settings) !== JSON.stringify(this.training.settings)) {
+      if (this.isHere && source === HERE) this.train(settings);
+      else this.training.settings = settings;
+    }
+    if (source !== this.source) void this.choose(source);
+    const example = numbered(values.get("example"));
+    const target = numberOf(values.get("target"));
+    const isOwn = this.wanted.example === null && !values.has("example");
+    if (!isOwn && (example !== this.wanted.example || target !== this.wanted.target)) this.#want({ example, target });
+  }
+
   /** Look at another network. */
   async choose(source: string, isFirst = false): Promise<void> {
     this.source = source;
