@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from clearprop.studio.frames import pack, unpack
 from clearprop.studio.playground.messages import (
     Configure,
-    Configured,
+    PageConfigured,
     Problem,
     Settings,
     StepOnce,
@@ -57,7 +57,7 @@ class Recorder:
             with self._came:
                 self.frames.append(message)
                 self._came.notify_all()
-        elif isinstance(message, Configured):
+        elif isinstance(message, PageConfigured):
             self.configured = msgspec.json.encode(message)
 
     def frame_of(self, epoch: int) -> tuple[dict[str, Any], Arrays]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from hypothesis import given
@@ -14,6 +16,12 @@ from clearprop.studio import outbox as outboxes
 from clearprop.studio.frames import pack, unpack
 from clearprop.studio.outbox import MOST_FRAMES, Outbox
 from clearprop.studio.playground.messages import Playing, Script
+
+
+def alone(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run in a thread of its own: a browser of another test has a loop in the main thread."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 def frame(step: int, first: bool = False, size: int = 1) -> bytes:
@@ -43,7 +51,7 @@ def test_answers_and_frames_keep_their_order() -> None:
         assert step(found[1]) == 1
         assert found[2] == '{"type":"script","source":"x"}'
 
-    asyncio.run(run())
+    alone(run())
 
 
 @given(st.lists(st.sampled_from(["answer", "frame", "first"]), max_size=40))
@@ -65,7 +73,7 @@ def test_a_slow_page_gets_all_answers_and_the_newest_frames(kinds: Sequence[str]
         assert found == kept
         assert box.dropped == len(late)
 
-    asyncio.run(run())
+    alone(run())
 
 
 def test_another_thread_wakes_who_waits() -> None:
@@ -78,7 +86,7 @@ def test_another_thread_wakes_who_waits() -> None:
         assert await taken(box, 1) == [None]
         sender.join()
 
-    asyncio.run(run())
+    alone(run())
 
 
 def test_a_closed_box_keeps_nothing() -> None:
@@ -90,7 +98,7 @@ def test_a_closed_box_keeps_nothing() -> None:
         assert await box.next() is None
         return box
 
-    box = asyncio.run(run())
+    box = alone(run())
     box.put(Script("z"))  # its loop has ended
 
 
@@ -98,7 +106,7 @@ def test_the_session_outlives_the_loop_of_the_server() -> None:
     async def run() -> Outbox:
         return Outbox(asyncio.get_running_loop())
 
-    box = asyncio.run(run())
+    box = alone(run())
     box.put(Script("z"))
     box.put(frame(1))
 
@@ -118,4 +126,4 @@ def test_who_does_not_read_is_noticed() -> None:
             number += 1
         assert number == 4
 
-    asyncio.run(run())
+    alone(run())

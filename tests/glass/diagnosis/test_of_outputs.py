@@ -93,10 +93,10 @@ def test_the_numbers_show_it_where_the_operation_is_not_known(
 def test_targets_at_the_ends_of_tanh_are_within_its_reach() -> None:
     x = np.random.default_rng(0).uniform(-5, 5, (250, 2)).astype(np.float32)
     y = np.where(np.linalg.norm(x, axis=1, keepdims=True) < 2.8, 1, -1).astype(np.float32)
-    model = nn.Sequential(nn.Linear(2, 4), "tanh", nn.Linear(4, 2), "tanh", nn.Linear(2, 1), "tanh")
+    model = nn.Sequential(nn.Linear(2, 8), "tanh", nn.Linear(8, 2), "tanh", nn.Linear(2, 1), "tanh")
     run = fit(
-        model, (x, y), loss="squared_error", optimizer="sgd", learning_rate=5.0, epochs=40,
-        batch_size=10, seed=1, progress=False,
+        model, (x, y), loss="squared_error", learning_rate=0.03, epochs=100, batch_size=10, seed=1,
+        progress=False,
     )  # fmt: skip
     outputs = run.predict(x)
     assert outputs.min() < -0.95
