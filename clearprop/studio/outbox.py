@@ -23,18 +23,19 @@ class Waiting(NamedTuple):
 
     Attributes:
         content: a text, or the bytes of a frame.
-        may_go: whether it may be left out.
+        kind: of a frame: newer ones of its kind may push it out; "" for what is never left out.
     """
 
     content: str | bytes
-    may_go: bool
+    kind: str
 
 
 class Outbox:
     """Takes answers and frames from any thread, and hands them to the connection in their order.
 
     A frame is left out where `MOST_FRAMES` newer ones wait. The first frame of a run is kept, as
-    the later ones do not repeat what it has.
+    the later ones do not repeat what it has. Frames whose network is offered as a source are a
+    kind of their own: the page has asked for them, and others do not take their place.
 
     Args:
         loop: in which `next` is awaited.
@@ -55,21 +56,21 @@ class Outbox:
     def put(self, item: msgspec.Struct | bytes) -> None:
         """Add an answer or a frame; nothing is kept for a connection that is closed."""
         if isinstance(item, bytes):
-            new = Waiting(item, not unpack(item)[0].get("first"))
+            new = Waiting(item, _kind_of(item))
         else:
-            new = Waiting(msgspec.json.encode(item).decode(), may_go=False)
+            new = Waiting(msgspec.json.encode(item).decode(), "")
         with self._lock:
             if self._closed:
                 return
-            if new.may_go:
-                self._make_room()
+            if new.kind:
+                self._make_room(new.kind)
             self._waiting.append(new)
             self._bytes += len(new.content)
             is_overfull = self._bytes > MOST_BYTES
         self._wake(self.overfull if is_overfull else self._filled)
 
-    def _make_room(self) -> None:
-        frames = [place for place, one in enumerate(self._waiting) if one.may_go]
+    def _make_room(self, kind: str) -> None:
+        frames = [place for place, one in enumerate(self._waiting) if one.kind == kind]
         if len(frames) >= MOST_FRAMES:
             self._bytes -= len(self._waiting[frames[0]].content)
             del self._waiting[frames[0]]
@@ -101,3 +102,10 @@ class Outbox:
             self._loop.call_soon_threadsafe(event.set)
         except RuntimeError:  # the loop has ended, and with it the connection
             self._closed = True
+
+
+def _kind_of(frame: bytes) -> str:
+    header, _ = unpack(frame)
+    if header.get("first"):
+        return ""
+    return "picture" if header.get("source") is None else "offered"

@@ -24,8 +24,9 @@ def alone(work: Coroutine[Any, Any, Any]) -> Any:
         return pool.submit(asyncio.run, work).result()
 
 
-def frame(step: int, first: bool = False, size: int = 1) -> bytes:
-    return pack("picture", {"step": step, "first": first}, {"bias": np.zeros(size, np.float32)})
+def frame(step: int, first: bool = False, size: int = 1, source: str | None = None) -> bytes:
+    fields = {"step": step, "first": first, "source": source}
+    return pack("picture", fields, {"bias": np.zeros(size, np.float32)})
 
 
 def step(content: str | bytes | None) -> int:
@@ -54,7 +55,7 @@ def test_answers_and_frames_keep_their_order() -> None:
     alone(run())
 
 
-@given(st.lists(st.sampled_from(["answer", "frame", "first"]), max_size=40))
+@given(st.lists(st.sampled_from(["answer", "frame", "first", "offered"]), max_size=40))
 def test_a_slow_page_gets_all_answers_and_the_newest_frames(kinds: Sequence[str]) -> None:
     async def run() -> None:
         box = Outbox(asyncio.get_running_loop())
@@ -62,9 +63,12 @@ def test_a_slow_page_gets_all_answers_and_the_newest_frames(kinds: Sequence[str]
             if kind == "answer":
                 box.put(Script(str(number)))
             else:
-                box.put(frame(number, first=kind == "first"))
-        frames = [number for number, kind in enumerate(kinds) if kind == "frame"]
-        late = set(frames[:-MOST_FRAMES])
+                source = "object:1" if kind in ("offered", "first") else None
+                box.put(frame(number, first=kind == "first", source=source))
+        late = set[int]()
+        for of in ("frame", "offered"):
+            frames = [number for number, kind in enumerate(kinds) if kind == of]
+            late |= set(frames[:-MOST_FRAMES])
         kept = [number for number in range(len(kinds)) if number not in late]
         found = [
             step(one) if isinstance(one, bytes) else int(str(one).split('"')[-2])
