@@ -48,7 +48,7 @@ export class VisionStore {
 
   constructor(connect: () => Engine<Request, Answer>) {
     this.training = new Training(connect);
-    this.training.onOffered = () => this.#inspect();
+    this.training.onOffered = (picture) => this.isHere && this.#inspect(picture);
   }
 
   get isHere(): boolean {
@@ -235,10 +235,10 @@ export class VisionStore {
     remember(settingsText(this.training.settings));
   }
 
-  /** Ask for the card of the chosen cell in the picture that is shown. */
-  #inspect(): void {
+  /** Ask for the card of the chosen cell in a picture. */
+  #inspect(picture = this.picture): void {
     clearTimeout(this.#timer);
-    const [cell, picture] = [this.chosen, this.picture];
+    const cell = this.chosen;
     if (!cell || !picture) return;
     if (!hasCell(picture.layers, cell)) {
       this.#choose(null);

@@ -50,6 +50,8 @@ export class Training {
   #wanted: Wanted = { example: 0, target: null };
   #newest: PassPicture | null = null;
   #shown: PassPicture | null = null;
+  /** A picture that was asked for, though a newer one may be drawn in its place. */
+  #offered: PassPicture | null = null;
   #layers: readonly MapLayer[] | undefined;
   #isScheduled = false;
   #resumes = false;
@@ -138,6 +140,7 @@ export class Training {
     this.previewed = null;
     this.past.clear();
     this.#layers = undefined;
+    this.#offered = null;
     this.curves.begin(answer.run, "LeNet-5", null, false);
     this.curvesVersion++;
     if (this.#wanted.example !== 0 || this.#wanted.target !== null) this.look(this.#wanted);
@@ -153,6 +156,7 @@ export class Training {
     const { run, step, epoch, seconds, source, made } = header;
     const picture = { run, step, epoch, seconds, source, made, layers, kernels: kernelsOf(frame) };
     this.#newest = picture;
+    if (source !== null) this.#offered = picture;
     this.past.add(picture);
     this.#schedule();
   }
@@ -165,7 +169,9 @@ export class Training {
       this.#isScheduled = false;
       this.#shown = this.#newest;
       this.version++;
-      if (this.#shown?.source) this.onOffered(this.#shown);
+      const offered = this.#offered;
+      this.#offered = null;
+      if (offered) this.onOffered(offered);
     });
   }
 
