@@ -202,7 +202,7 @@ export class VisionStore {
   }
 
   /** Choose a cell, whose card is then shown; again it is left. */
-  choose_cell(cell: Cell | null): void {
+  chooseCell(cell: Cell | null): void {
     this.#choose(cell);
     this.#inspect();
   }
@@ -231,6 +231,9 @@ export class VisionStore {
   /** Change what is trained. */
   train(changes: Parameters<Training["change"]>[0]): void {
     this.card.clear();
+    if (changes.data && changes.data !== this.training.settings.data && this.wanted.example !== null) {
+      this.#want({ example: 0, target: null });
+    }
     this.training.change(changes);
     remember(settingsText(this.training.settings));
   }

@@ -33,6 +33,8 @@ export class Training {
   connection = $state<EngineState>("connecting");
   connectionAbout = $state<string | null>(null);
   problem = $state.raw<Problem | null>(null);
+  /** Whether a network is being made; what is shown is of the one before. */
+  isBeginning = $state(true);
   version = $state(0);
   curvesVersion = $state(0);
   previewed = $state<number | null>(null);
@@ -109,6 +111,7 @@ export class Training {
       this.playing = STILL;
     }
     if (state !== "open") return;
+    this.isBeginning = true;
     if (wasLost) this.news = "The studio answers again. The network begins anew with your settings.";
     this.#engine?.ask({ type: "train", settings: this.settings });
     this.setSpeed(this.speed);
@@ -130,12 +133,14 @@ export class Training {
         break;
       case "problem":
         this.problem = answer;
+        if (answer.request === "train") this.isBeginning = false;
         break;
     }
   }
 
   #begin(answer: NetworkReady): void {
     this.ready = answer;
+    this.isBeginning = false;
     this.problem = null;
     this.previewed = null;
     this.past.clear();
@@ -184,7 +189,7 @@ export class Training {
   }
 
   reset(): void {
-    this.ready = null;
+    this.isBeginning = true;
     this.#engine?.ask({ type: "train", settings: this.settings });
     this.news = "The network begins anew.";
   }
