@@ -54,6 +54,7 @@ def look(page: Any) -> None:
 PICTURES: dict[str, tuple[str, Callable[[Any], None]]] = {
     "playground": ("#/playground", playground),
     "backward": ("#/backward?page=gate", gate),
+    "vision": ("#/vision?source=run:lenet5-1&example=worst&at=6.5.4.4", look),
     "runs": ("#/runs?run=lenet5-1", look),
     "models": ("#/models?source=run:lenet5-1&at=layers.1.conv2", look),
 }
@@ -85,7 +86,7 @@ def main() -> int:
     wanted = sys.argv[1:] or list(PICTURES)
     command = [sys.executable, "-m", "clearprop"]
     with tempfile.TemporaryDirectory() as folder:
-        if {"runs", "models"} & set(wanted):
+        if {"vision", "runs", "models"} & set(wanted):
             for arguments in RUNS:
                 subprocess.run([*command, *arguments], cwd=folder, check=True)
         server = subprocess.Popen(
