@@ -145,16 +145,16 @@ def test_error_signals_come_back_through_the_kernel(page: Any, served: Served, g
 
 def test_the_pointer_frames_what_a_cell_reads(page: Any, served: Served) -> None:
     opened(page, served)
-    before = page.locator(".input canvas").screenshot()
+    before = page.locator(".input .maps canvas").screenshot()
     box = maps(page, "pool2").bounding_box()
     page.mouse.move(box["x"] + 12, box["y"] + 12)
     said = page.locator(".layers .said")
     until(page, "document.querySelector('.layers .said').textContent.includes('pool2')")
     assert re.search(r"pool2, map 0, row \d, column \d: value .+, error signal ", said.inner_text())
-    assert page.locator(".input canvas").screenshot() != before
+    assert page.locator(".input .maps canvas").screenshot() != before
     page.mouse.move(box["x"] + 12, box["y"] - 60)
     until(page, "document.querySelector('.layers .said').textContent.trim() === ''")
-    assert page.locator(".input canvas").screenshot() == before
+    assert page.locator(".input .maps canvas").screenshot() == before
 
 
 def test_the_keyboard_goes_from_cell_to_cell(page: Any, served: Served) -> None:
