@@ -6,8 +6,10 @@ import base64
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import clearprop as cp
@@ -292,3 +294,36 @@ def test_a_dropped_pass_of_an_older_network_is_not_made_of_the_newer(page: Visio
     page.desk.ask(lambda v: v._passes._kept.clear()).result()
     with pytest.raises(ClearpropError, match="no longer known"):
         page.desk.ask(lambda v: v.seen(name)).result()
+
+
+REQUESTS = st.one_of(
+    st.builds(m.StepOnce, st.just("batch")),
+    st.builds(m.PageBack, st.integers(0, 40)),
+    st.builds(m.OfferNow),
+    st.builds(m.Play),
+    st.builds(m.Pause),
+    st.builds(m.Speed, st.sampled_from([None, 0.5, 2.0])),
+    st.builds(
+        lambda example, target: look(example=example, target=target),
+        st.one_of(st.integers(0, 200), st.just("worst")),
+        st.one_of(st.none(), st.integers(0, 11)),
+    ),
+    st.just(look(pixels=drawing(), fitted=True)),
+    st.just(m.TrainLeNet(m.TrainSettings(schedule="nothing"))),
+)
+
+
+@hypothesis.settings(max_examples=12, deadline=None, derandomize=True)
+@hypothesis.given(asked=st.lists(REQUESTS, max_size=8))
+def test_any_order_of_requests(shared: VisionPage, asked: list[m.Request]) -> None:
+    sent = shared.ask(*asked, m.Pause())
+    assert not any("bug" in one.message for one in problems(sent))
+    run: Any = shared.session._run
+    header, arrays = shared.picture
+    assert header["source"] == run.source
+    assert header["step"] == run.live.step
+    conv1 = shared.picture.layer("conv1")
+    kernel = np.asarray(run.live.parameters["layers.1.conv1.weight"])
+    np.testing.assert_array_equal(arrays[f"kernel.{conv1}"], kernel)
+    chances = [one["probability"] for one in header["made"]["chances"]]
+    assert sum(chances) == pytest.approx(1.0)
