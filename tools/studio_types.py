@@ -128,16 +128,24 @@ def _record(entries: dict[str, str]) -> str:
 
 
 def _plain(struct: msgspec.Struct) -> str:
-    return json.dumps(msgspec.to_builtins(struct), indent=1, ensure_ascii=False)
+    """Return lists of rows, a row in a line."""
+    lists = []
+    for name, rows in msgspec.to_builtins(struct).items():
+        lines = "".join(f"    {json.dumps(row, ensure_ascii=False)},\n" for row in rows)
+        lists.append(f"  {name}: [\n{lines}  ],\n")
+    return f"{{\n{''.join(lists)}}}"
 
 
 def _defaults() -> str:
     settings = json.dumps(msgspec.to_builtins(messages.Settings()), indent=2)
+    kinds, features = (json.dumps(get_args(a)) for a in (messages.DataKind, messages.Feature))
     bounds = ("MOST_EXAMPLES", "MOST_LAYERS", "MOST_UNITS")
     return "".join(
         (
-            'import type { Settings } from "./messages";\n\n',
+            'import type { DataSettings, Settings } from "./messages";\n\n',
             f"export const DEFAULTS: Settings = {settings};\n",
+            f'export const KINDS: readonly DataSettings["kind"][] = {kinds};\n',
+            f'export const FEATURES: Settings["features"] = {features};\n',
             *(f"export const {name} = {getattr(messages, name)};\n" for name in bounds),
         )
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from clearprop.studio.playground.thinned_curves import ThinnedCurves
+from clearprop.studio.thinned_curves import ThinnedCurves
 from clearprop.training import EpochDone, LiveRun
 
 

@@ -47,3 +47,16 @@ test("without a test part its curves are empty", () => {
   curves.add(done(1, null));
   expect(curves.taken()).toMatchObject({ epoch: [1], test_error: [], test_objective: [] });
 });
+
+test("no peak of a long run is lost, and none that is not finite", () => {
+  const curves = new ThinnedCurves(0);
+  for (let epoch = 1; epoch <= 100_000; epoch++) {
+    const one = done(epoch);
+    if (epoch === 6_999) curves.add({ ...one, objective: 50 });
+    else if (epoch === 40_001) curves.add({ ...one, testObjective: NaN });
+    else curves.add(one);
+  }
+  const message = curves.taken();
+  expect(Math.max(...(message?.objective ?? []))).toBe(50);
+  expect(message?.test_objective.filter((y) => Number.isNaN(y))).toHaveLength(1);
+});

@@ -2,7 +2,7 @@
 // Written by `python -m tools.studio_types` from clearprop/studio/playground/messages.py: change that file and run the
 // command again; a test compares the two.
 
-import type { Settings } from "./messages";
+import type { DataSettings, Settings } from "./messages";
 
 export const DEFAULTS: Settings = {
   "data": {
@@ -49,6 +49,8 @@ export const DEFAULTS: Settings = {
   "epochs": 100000,
   "seed": 0
 };
+export const KINDS: readonly DataSettings["kind"][] = ["circle", "xor", "gauss", "spiral", "moons", "blobs", "plane", "gauss-plane", "table", "drawn"];
+export const FEATURES: Settings["features"] = ["x1", "x2", "x1^2", "x2^2", "x1*x2", "sin(x1)", "sin(x2)"];
 export const MOST_EXAMPLES = 5000;
 export const MOST_LAYERS = 12;
 export const MOST_UNITS = 64;

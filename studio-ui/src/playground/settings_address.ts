@@ -1,31 +1,9 @@
 // Settings as short values of the page's address, and back. Only what differs from the default is
 // written; what cannot be read, or lies outside its bounds, is left at the default.
 
-import { DEFAULTS, MOST_EXAMPLES, MOST_LAYERS, MOST_UNITS } from "../engine/defaults";
-import type { DataSettings, LayerSettings, Settings } from "../engine/messages";
+import { DEFAULTS, FEATURES, KINDS, MOST_EXAMPLES, MOST_LAYERS, MOST_UNITS } from "../engine/defaults";
+import type { LayerSettings, Settings } from "../engine/messages";
 import { readPoints, writePoints } from "./points_text";
-
-export const KINDS: readonly DataSettings["kind"][] = [
-  "circle",
-  "xor",
-  "gauss",
-  "spiral",
-  "moons",
-  "blobs",
-  "plane",
-  "gauss-plane",
-  "table",
-  "drawn",
-];
-export const FEATURES: Settings["features"] = [
-  "x1",
-  "x2",
-  "x1^2",
-  "x2^2",
-  "x1*x2",
-  "sin(x1)",
-  "sin(x2)",
-];
 
 /** Every key that `written` can give. */
 export const KEYS = [

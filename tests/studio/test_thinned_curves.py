@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from clearprop.studio.playground.messages import Curves
-from clearprop.studio.playground.thinned_curves import MOST_POINTS, ThinnedCurves
+from clearprop.studio.thinned_curves import MOST_POINTS, ThinnedCurves
 from clearprop.training import EpochDone
 
 
@@ -54,7 +57,18 @@ def test_a_long_run_is_thinned_evenly() -> None:
             page.take(curves.taken())
         assert len(page.epochs) < MOST_POINTS
     page.take(curves.taken())
-    assert page.epochs == list(range(16, 20_001, 16))
+    assert set(range(32, 20_001, 32)) <= set(page.epochs)
+
+
+def test_no_peak_of_a_long_run_is_lost() -> None:
+    curves = ThinnedCurves(3)
+    for number in range(1, 20_001):
+        strange = {7_001: 50.0, 11_111: math.nan}.get(number, 0.5)
+        curves.add(replace(epoch(number), development_objective=strange))
+    found = curves.taken()
+    assert found is not None
+    assert 50.0 in found.test_objective
+    assert sum(map(math.isnan, found.test_objective)) == 1
 
 
 @given(
