@@ -1,6 +1,7 @@
 // Where the view of the backward pass gets its numbers: the server of the studio.
 
-import type { Problem } from "../engine/messages";
+import { askedJson, posted } from "../engine/asking";
+import { wire } from "../engine/wire";
 import type {
   AnswerMarks,
   ExerciseSheet,
@@ -29,46 +30,7 @@ export interface PassSupply {
   readonly printed: (kind: "worked" | "blank", source: Source, digits: number) => string;
 }
 
-/** Why the server did not give what was asked for. */
-export class Refused extends Error {
-  constructor(readonly problem: Problem) {
-    super(problem.message);
-  }
-}
-
-const PLACE = "/api/backward/";
-
-async function asked<T>(path: string, body?: unknown): Promise<T> {
-  let reply: Response;
-  try {
-    reply = await fetch(
-      PLACE + path,
-      body === undefined
-        ? {}
-        : {
-            method: "POST",
-            headers: { "content-type": "application/json" },
-            body: JSON.stringify(body),
-          },
-    );
-  } catch {
-    throw new Refused(lost("The studio does not answer", "start it again with clearprop studio"));
-  }
-  const text = await reply.text();
-  let found: unknown;
-  try {
-    found = JSON.parse(text);
-  } catch {
-    throw new Refused(lost("The answer of the studio cannot be read", "load the page again"));
-  }
-  if (!reply.ok) throw new Refused(found as Problem);
-  return found as T;
-}
-
-function lost(message: string, fix: string): Problem {
-  const nothing = { where: null, given: null, expected: null, request: null };
-  return { type: "problem", message, fix, ...nothing };
-}
+const PLACE = "api/backward/";
 
 /** What follows "?" in an address that asks about a source. */
 export function query(source: Source, digits: number): string {
@@ -84,9 +46,9 @@ function path(kind: string, source: Source, digits: number): string {
 }
 
 export const SERVED: PassSupply = {
-  pages: () => asked("pages"),
-  trace: (wish) => asked("trace", wish),
-  sheet: (source, digits) => asked(path("sheet", source, digits)),
-  marks: (wish) => asked("grade", wish),
-  printed: (kind, source, digits) => PLACE + path(kind, source, digits),
+  pages: () => askedJson(`${PLACE}pages`),
+  trace: (wish) => askedJson(`${PLACE}trace`, posted(wish)),
+  sheet: (source, digits) => askedJson(PLACE + path("sheet", source, digits)),
+  marks: (wish) => askedJson(`${PLACE}grade`, posted(wish)),
+  printed: (kind, source, digits) => wire.link(PLACE + path(kind, source, digits)),
 };

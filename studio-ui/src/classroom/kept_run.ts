@@ -2,7 +2,7 @@
 // clearprop/studio/kept_answers.py has kept it.
 
 import type { Problem } from "../engine/messages";
-import type { Answering } from "../runs/api";
+import type { Wire } from "../engine/wire";
 
 export interface KeptRun {
   readonly name: string;
@@ -21,7 +21,7 @@ export function sorted(path: string): string {
 }
 
 /** Answers the questions of the views of a run from what was kept. */
-export function answersOf(kept: KeptRun): Answering {
+export function answersOf(kept: KeptRun): Wire["ask"] {
   let unpacked: Promise<ReadonlyMap<string, Uint8Array<ArrayBuffer>>> | null = null;
   return async (path) => {
     unpacked ??= unpack(kept);

@@ -2,7 +2,7 @@ import { mount } from "svelte";
 
 import "../../../clearprop/glass/templates/tokens.css";
 import "../shell/base.css";
-import { answerBy } from "../runs/api";
+import { goBy } from "../engine/wire";
 import Classroom from "./Classroom.svelte";
 import { PageCopy } from "./copy";
 import { embedded, firstAddress } from "./embedded";
@@ -11,6 +11,6 @@ import { answersOf } from "./kept_run";
 const copy = new PageCopy(document);
 const data = embedded(document);
 if (location.hash.length < 2) history.replaceState(null, "", firstAddress(data));
-if (data.run) answerBy(answersOf(data.run));
+if (data.run) goBy({ ask: answersOf(data.run) });
 const target = document.getElementById("app");
 if (target) mount(Classroom, { target, props: { data, copy } });

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 import { encode } from "./frame";
-import { RemoteEngine, type Socket } from "./remote";
+import { RemoteEngine } from "./remote";
+import type { Socket } from "./wire";
 
 class FakeSocket implements Socket {
   binaryType = "";

@@ -3,19 +3,10 @@
 import type { Engine, EngineState } from "./engine";
 import { decode, type Frame } from "./frame";
 import type { Answer, Request } from "./messages";
+import { wire, type Socket } from "./wire";
 
 const FIRST_PAUSE = 400;
 const LONGEST_PAUSE = 10_000;
-
-export interface Socket {
-  binaryType: string;
-  onopen: (() => void) | null;
-  onclose: (() => void) | null;
-  onmessage: ((event: { readonly data: unknown }) => void) | null;
-  readonly readyState: number;
-  send(text: string): void;
-  close(): void;
-}
 
 const OPEN = 1;
 
@@ -36,9 +27,7 @@ export class RemoteEngine<Asked = Request, Told = Answer> implements Engine<Aske
   }
 
   static at<Asked = Request, Told = Answer>(path: string): RemoteEngine<Asked, Told> {
-    const address = new URL(path, location.href);
-    address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
-    return new RemoteEngine<Asked, Told>(() => new WebSocket(address) as unknown as Socket);
+    return new RemoteEngine<Asked, Told>(() => wire.connect(path));
   }
 
   open(): void {

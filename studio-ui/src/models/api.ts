@@ -1,7 +1,7 @@
-// Questions to the server about any network. Whatever it refuses comes as a `RunProblem` with its words.
+// Questions to the server about any network. Whatever it refuses comes as a `Refused` with its words.
 
+import { asked, askedJson, posted, withQuery } from "../engine/asking";
 import { decode, type Frame } from "../engine/frame";
-import { problem, RunProblem, said } from "../runs/api";
 import type { ArrayShown, BackShown, CellShown, FieldShown, MapsShown, PassShown } from "./headers";
 import type { ExampleList, NetworkGraph, PassRequest, SourceList, WhyShown } from "./messages";
 
@@ -54,45 +54,22 @@ export const maps = (pass: string, signal?: AbortSignal) => headed<MapsShown>("m
 
 /** Make a pass. */
 export async function begin(wanted: Wanted, signal?: AbortSignal): Promise<Headed<PassShown>> {
-  const options = {
-    method: "POST",
-    body: JSON.stringify(wanted),
-    headers: { "content-type": "application/json" },
-  };
-  return read(await asked("pass", {}, signal, options));
+  return read(await asked(`${ROOT}/pass`, { ...posted(wanted), ...until(signal) }));
 }
 
-async function json<Answer>(part: string, query: Query, signal?: AbortSignal): Promise<Answer> {
-  return (await (await asked(part, query, signal)).json()) as Answer;
+function json<Answer>(part: string, query: Query, signal?: AbortSignal): Promise<Answer> {
+  return askedJson(at(part, query), until(signal));
 }
 
 async function headed<Header>(part: string, query: Query, signal?: AbortSignal): Promise<Headed<Header>> {
-  return read(await asked(part, query, signal));
+  return read(await asked(at(part, query), until(signal)));
 }
+
+const at = (part: string, query: Query) => withQuery(`${ROOT}/${part}`, Object.entries(query));
+
+const until = (signal: AbortSignal | undefined) => (signal ? { signal } : {});
 
 async function read<Header>(response: Response): Promise<Headed<Header>> {
   const frame = decode(await response.arrayBuffer());
   return { header: frame.fields as Header, frame };
-}
-
-async function asked(
-  part: string,
-  query: Query,
-  signal?: AbortSignal,
-  options: RequestInit = {},
-): Promise<Response> {
-  const values = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
-  const text = values.toString();
-  let response: Response;
-  try {
-    response = await fetch(`${ROOT}/${part}${text ? `?${text}` : ""}`, {
-      ...options,
-      ...(signal ? { signal } : {}),
-    });
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    throw new RunProblem(problem("the studio does not answer", "see whether its command still runs"));
-  }
-  if (response.ok) return response;
-  throw new RunProblem(await said(response));
 }

@@ -1,7 +1,8 @@
 // A film: its pictures are asked for one after the other, the one that is looked at first.
 
 import type { Frame } from "../engine/frame";
-import { getFrame, inWords } from "./api";
+import { inWords } from "../engine/asking";
+import { getFrame } from "./api";
 
 export interface Picture {
   readonly frame: Frame | null;

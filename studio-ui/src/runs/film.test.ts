@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 
 import type { Frame } from "../engine/frame";
-import { RunProblem } from "./api";
+import { Refused } from "../engine/asking";
 import { Film } from "./film.svelte";
 
 const frame = (step: number): Frame => ({ kind: "weights", fields: { step }, arrays: new Map() });
@@ -38,7 +38,7 @@ test("the picture that is looked at comes first, then those behind it, then thos
 test("a picture that cannot be made is told, and the others come", async () => {
   const film = new Film([0, 1], 0, async (step) => {
     if (step === 0) {
-      throw new RunProblem({
+      throw new Refused({
         type: "problem",
         message: "the file is damaged",
         where: "step-0",

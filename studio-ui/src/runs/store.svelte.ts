@@ -1,5 +1,6 @@
 // The list of runs, kept up to date by a WebSocket that is made again when it is lost.
 
+import { wire, type Socket } from "../engine/wire";
 import type { RunList, RunSummary } from "./messages";
 
 const FIRST_PAUSE = 500;
@@ -28,16 +29,13 @@ export class RunStore {
   /** Whether a list has come. */
   isKnown = $state(false);
 
-  #socket: WebSocket | null = null;
+  #socket: Socket | null = null;
   #pause = FIRST_PAUSE;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
 
   open(): void {
-    const address = new URL("ws/runs", location.href);
-    address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
-    address.hash = "";
-    const socket = new WebSocket(address);
+    const socket = wire.connect("ws/runs");
     this.#socket = socket;
     socket.onmessage = ({ data }) => {
       const list = JSON.parse(String(data)) as RunList;

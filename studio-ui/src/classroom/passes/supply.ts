@@ -12,7 +12,8 @@ import type {
   TraceWish,
 } from "../../backward/messages";
 import { DIGITS } from "../../backward/place";
-import { type PassLimits, type PassSupply, Refused, type Source } from "../../backward/supply";
+import type { PassLimits, PassSupply, Source } from "../../backward/supply";
+import { Refused } from "../../engine/asking";
 import { type KeyLine, marked } from "./grading";
 import { handout } from "./handout";
 import address from "./lectures.bin?url";
