@@ -19,6 +19,9 @@ class VisionShown(Struct, frozen=True):
         step: training steps so far.
         epoch: epochs that are complete.
         seconds: training time so far.
+        objective: mean training loss of the last epoch; null before the first.
+        training_error: of the last epoch.
+        test_error: the same of the test part.
         first: whether it is the first frame of the run.
         source: id under which this very model is offered; null where it already trains on.
         made: the pass: its input, its target and its prediction.
@@ -29,6 +32,9 @@ class VisionShown(Struct, frozen=True):
     step: int
     epoch: int
     seconds: float
+    objective: float | None
+    training_error: float | None
+    test_error: float | None
     first: bool
     source: str | None
     made: PassShown

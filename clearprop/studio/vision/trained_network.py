@@ -136,11 +136,15 @@ class TrainedNetwork(WatchedRun):
             is_offered: whether this model is offered under the id of the run.
         """
         self.viewed = viewed = self.viewed.again(self.live.model)
+        last = self.last
         header = VisionShown(
             run=self.number,
             step=self.live.step,
             epoch=self.live.position.epoch,
             seconds=self.seconds,
+            objective=last.objective if last else None,
+            training_error=last.training_error if last else None,
+            test_error=last.development_error if last else None,
             first=first,
             source=self.source if is_offered else None,
             made=viewed.shown(),

@@ -1,14 +1,13 @@
 // An engine in a Web Worker of the page: it trains dense networks without a server.
 
-import type { EngineState } from "../engine/engine";
+import type { Engine, EngineState } from "../engine/engine";
 import { decode, type Frame } from "../engine/frame";
 import type { Answer, Request } from "../engine/messages";
-import type { PlaygroundEngine } from "../playground/around";
 import type { ToWorker } from "./worker";
 // The worker is part of the page's file, so that it also starts where the page came from a disk.
 import DenseWorker from "./worker?worker&inline";
 
-export class WorkerEngine implements PlaygroundEngine {
+export class WorkerEngine implements Engine {
   onAnswer: (answer: Answer) => void = () => {};
   onFrame: (frame: Frame) => void = () => {};
   onState: (state: EngineState, about: string | null) => void = () => {};

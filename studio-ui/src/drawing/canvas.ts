@@ -1,5 +1,7 @@
 // A canvas as sharp as the screen, and the page's colors for it.
 
+import { createSubscriber } from "svelte/reactivity";
+
 /** Fit a canvas to its size on the page; returns its context, scaled so that 1 is a CSS pixel. */
 export function sharp(
   canvas: HTMLCanvasElement,
@@ -25,11 +27,20 @@ export interface Theme {
   readonly panel: string;
   readonly blue: string;
   readonly orange: string;
+  readonly plum: string;
   readonly dark: boolean;
 }
 
-/** The colors that the style sheet has now. */
+const DARK = "(prefers-color-scheme: dark)";
+const follow = createSubscriber((update) => {
+  const query = matchMedia(DARK);
+  query.addEventListener("change", update);
+  return () => query.removeEventListener("change", update);
+});
+
+/** The colors that the style sheet has now; what is derived of them follows them to light and dark. */
 export function theme(): Theme {
+  follow();
   const style = getComputedStyle(document.documentElement);
   const of = (name: string) => style.getPropertyValue(`--${name}`).trim();
   return {
@@ -40,13 +51,7 @@ export function theme(): Theme {
     panel: of("panel"),
     blue: of("blue"),
     orange: of("orange"),
-    dark: matchMedia("(prefers-color-scheme: dark)").matches,
+    plum: of("plum"),
+    dark: matchMedia(DARK).matches,
   };
-}
-
-/** Call back when the page becomes light or dark; returns how to stop. */
-export function onTheme(changed: () => void): () => void {
-  const query = matchMedia("(prefers-color-scheme: dark)");
-  query.addEventListener("change", changed);
-  return () => query.removeEventListener("change", changed);
 }

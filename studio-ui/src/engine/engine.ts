@@ -17,5 +17,7 @@ export interface Engine<Asked = Request, Told = Answer> {
   onFrame: (frame: Frame) => void;
   /** After every "open" the engine knows nothing of this page: send the settings again. */
   onState: (state: EngineState, about: string | null) => void;
+  /** Try again now, where it was lost. */
+  retry(): void;
   close(): void;
 }

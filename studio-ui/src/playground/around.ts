@@ -5,13 +5,8 @@ import type { Engine } from "../engine/engine";
 import type { Part } from "./hidden";
 import type { Recording } from "./recorded";
 
-export interface PlaygroundEngine extends Engine {
-  /** Try again now, where it was lost. */
-  retry(): void;
-}
-
 export interface Around {
-  readonly engine: () => PlaygroundEngine;
+  readonly engine: () => Engine;
   /** The entries of the menus; null where they are not known yet. */
   readonly catalog: () => Promise<Catalog | null>;
   /** What is shown until the engine has answered. */

@@ -1,61 +1,31 @@
 // The playground's state: what the user wants (settings), what the engine has (configured), and the
-// newest picture. Arrays stay outside of reactive state; `version` counts the pictures.
+// newest picture.
 
-import { count } from "../drawing/numbers";
 import type { Catalog } from "../engine/choices";
 import { DEFAULTS } from "../engine/defaults";
-import type { Engine, EngineState } from "../engine/engine";
 import type { Frame } from "../engine/frame";
-import type {
-  Answer,
-  Configured,
-  Explained,
-  Findings,
-  Network,
-  Playing,
-  Problem,
-  Settings,
-} from "../engine/messages";
+import type { Answer, Configured, Explained, Network, Request, Settings, StepOnce } from "../engine/messages";
 import { picture as read, type FeaturePicture, type Picture } from "../engine/picture";
+import { Live } from "../live/live.svelte";
 import { exists, type Place } from "../network/place";
 import { continues, difference, taskOf, withFittingLoss } from "./changes";
-import { CurveStore, type Measured } from "./curves";
-import { Past } from "./past";
+import { Diagnosis } from "./diagnosis.svelte";
 
-const STILL: Playing = { type: "playing", playing: false, compiling: false, ended: null, about: null };
 const SETTLED = 120;
-/** Milliseconds from a step or a change by hand to the diagnosis of what came of it. */
-const RENEWED = 400;
 /** Milliseconds between two requests for the formulas of the same place. */
 const EXPLAINED_EVERY = 250;
 
-export class Studio {
+export class Studio extends Live<Picture, Request, Answer> {
   settings = $state.raw<Settings>(DEFAULTS);
   configured = $state.raw<Configured | null>(null);
-  playing = $state.raw<Playing>(STILL);
-  connection = $state<EngineState>("connecting");
-  connectionAbout = $state<string | null>(null);
   catalog = $state.raw<Catalog | null>(null);
-  findings = $state.raw<Findings | null>(null);
-  /** Why there is no diagnosis. */
-  undiagnosed = $state.raw<Problem | null>(null);
   explained = $state.raw<Explained | null>(null);
   script = $state.raw<string | null>(null);
-  problem = $state.raw<Problem | null>(null);
   chosen = $state.raw<Place | null>(null);
-  /** Another number for each picture that is shown. */
-  version = $state(0);
-  curvesVersion = $state(0);
-  /** The step to which the back slider is dragged. */
-  previewed = $state<number | null>(null);
-  /** What was last done, for the line of news and for screen readers. */
-  news = $state("");
-  speed = $state<number | null>(30);
 
   /** Whether the engine can diagnose; one without Python cannot. */
   hasDiagnosis = true;
-  readonly curves = new CurveStore();
-  readonly past = new Past<Picture>(bytes);
+  readonly diagnosis = new Diagnosis(() => this.#sendDiagnose());
   features: FeaturePicture | null = null;
   points: Float32Array = new Float32Array(0);
   targets: Float32Array = new Float32Array(0);
@@ -65,34 +35,17 @@ export class Studio {
   /** The wanted settings that the engine has, as far as it could take them. */
   #taken = $state.raw<Settings | null>(null);
 
-  #engine: Engine | null = null;
-  #newest: Picture | null = null;
-  #shown: Picture | null = null;
-  #isScheduled = false;
   #hasShown = false;
   #sent: Settings | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #resumes = false;
   #looked: Place | null = null;
   #asked: { readonly picture: Picture | null; readonly key: string } | null = null;
   #explainedOf: Picture | null = null;
   #explainedAt = 0;
   #explaining: ReturnType<typeof setTimeout> | undefined;
-  /** The step that was asked for, and the newest one then, until the picture after going back comes. */
-  #returning: { readonly wanted: number; readonly from: number } | null = null;
-  /** How many diagnoses are asked for, and how many of them are of a state that is forgotten. */
-  #diagnoses = { open: 0, forgotten: 0 };
-  #renewing: ReturnType<typeof setTimeout> | undefined;
 
-  /** The picture that is drawn: the newest one, or one of before. Read `version` to follow it. */
-  get picture(): Picture | null {
-    return this.previewed === null ? this.#shown : (this.past.nearest(this.previewed) ?? this.#shown);
-  }
-
-  /** What the picture says of the last epoch. */
-  get measured(): Measured | null {
-    void this.version;
-    return this.picture;
+  constructor() {
+    super(bytes, 30);
   }
 
   /** Whether the engine has what the user wants. */
@@ -102,117 +55,78 @@ export class Studio {
 
   // --- the engine ----------------------------------------------------------------------------------
 
-  /** Take an engine; its state "open" sends the settings. */
-  connect(engine: Engine): void {
-    this.#engine = engine;
-    engine.onAnswer = (answer) => this.#answered(answer);
-    engine.onFrame = (frame) => this.#framed(frame);
-    engine.onState = (state, about) => this.#stateChanged(state, about);
-  }
-
-  close(): void {
+  override close(): void {
     clearTimeout(this.#timer);
     clearTimeout(this.#explaining);
-    clearTimeout(this.#renewing);
-    this.#engine?.close();
+    this.diagnosis.clear();
+    super.close();
   }
 
-  #stateChanged(state: EngineState, about: string | null): void {
-    const wasLost = this.connection === "lost";
-    this.connection = state;
-    this.connectionAbout = about;
-    if (state === "lost") {
-      this.#resumes ||= this.playing.playing;
-      this.playing = STILL;
-    }
-    if (state !== "open") return;
-    this.#diagnoses = { open: 0, forgotten: 0 };
-    if (wasLost) this.news = "The studio answers again. Its run begins anew with your settings.";
-    this.#engine?.ask({ type: "speed", epochs_per_second: this.speed });
-    this.#configure();
-    if (this.#resumes) this.#engine?.ask({ type: "play" });
-    this.#resumes = false;
-  }
-
-  #answered(answer: Answer): void {
+  protected answered(answer: Answer): void {
     switch (answer.type) {
       case "configured":
-        this.#begin(answer);
+        this.#configured(answer);
         break;
       case "playing":
-        this.playing = answer;
-        if (answer.ended && answer.about) this.news = answer.about;
-        if (answer.ended) this.diagnose();
+        this.told(answer);
+        if (answer.ended) this.diagnosis.ask();
         break;
       case "curves":
-        if (this.curves.add(answer)) this.curvesVersion++;
+        this.told(answer);
         break;
       case "explained":
         this.explained = answer;
         // Answers come in the order of the requests: one to an older request is of an older picture.
         this.#explainedOf =
-          this.#asked?.key === `${answer.layer} ${answer.unit}` && this.#newest?.step === answer.step
+          this.#asked?.key === `${answer.layer} ${answer.unit}` && this.newest?.step === answer.step
             ? this.#asked.picture
             : null;
         break;
       case "findings":
-        if (this.#isOfForgotten() || answer.run !== this.configured?.run) break;
-        this.findings = answer;
-        this.undiagnosed = null;
+        if (answer.run === this.configured?.run) this.diagnosis.answered(answer);
         break;
       case "script":
         this.script = answer.source;
         break;
       case "problem":
-        if (answer.request !== "diagnose") this.problem = answer;
-        else if (!this.#isOfForgotten()) this.undiagnosed = answer;
+        if (answer.request === "diagnose") this.diagnosis.answered(answer);
+        else this.told(answer);
         if (answer.request === "configure" || answer.request === "fork") this.#sent = null;
         break;
     }
   }
 
-  #begin(answer: Configured): void {
+  #configured(answer: Configured): void {
     const before = this.configured;
     const isFork = answer.parent !== null;
     this.configured = answer;
     const sent = this.#sent;
     this.#taken = sent && isTaken(sent, answer.settings) ? sent : answer.settings;
     this.#recorded = null;
-    this.problem = null;
-    this.findings = this.undiagnosed = null;
-    this.#diagnoses = { open: 0, forgotten: 0 };
-    clearTimeout(this.#renewing);
-    this.#returning = null;
+    this.diagnosis.clear();
     this.explained = null;
-    if (isFork) this.curves.finish(this.#newest);
+    if (isFork) this.curves.finish(this.newest);
     this.#asked = this.#explainedOf = null;
-    this.#newest = this.#shown = null;
+    this.newest = this.shown = null;
     if (!isFork) this.features = null;
-    this.previewed = null;
-    this.past.clear();
     const title = isFork && before ? difference(before.settings, answer.settings) : firstTitle(answer);
-    this.curves.begin(answer.run, title, answer.left_at, isFork);
-    this.curvesVersion++;
+    this.begin(answer.run, title, answer.left_at, isFork);
     this.version++;
     if (this.chosen && !exists(this.chosen, answer.network)) this.chosen = null;
   }
 
-  #framed(frame: Frame): void {
+  protected framed(frame: Frame): void {
     if (frame.kind !== "picture") return;
     const found = read(frame);
     if (found.run !== this.configured?.run) return;
-    this.show(found);
+    this.#take(found);
   }
 
-  /** Show a picture with the next one of the screen; older ones that were not drawn are left out. */
-  show(found: Picture): void {
+  #take(found: Picture): void {
     if (found.features) this.features = found.features;
     if (found.points) this.points = found.points;
     if (found.targets) this.targets = found.targets;
-    this.#newest = found;
-    this.#returned(found.step);
-    if (!this.#recorded) this.past.add(found);
-    this.#schedule();
+    this.show(found, !this.#recorded);
   }
 
   /** Show a picture of the recording; false where the engine or the user has gone on. */
@@ -222,7 +136,7 @@ export class Studio {
       return false;
     }
     this.#recorded = configured;
-    this.show(found);
+    this.#take(found);
     return true;
   }
 
@@ -235,73 +149,29 @@ export class Studio {
     return this.configured ?? this.#recorded;
   }
 
-  #schedule(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    // A hidden tab gets no animation frames: its pictures wait until it is shown again.
-    requestAnimationFrame(() => {
-      this.#isScheduled = false;
-      // For whoever measures how soon something is to be seen.
-      if (!this.#hasShown) performance.mark("first-picture");
-      this.#hasShown = true;
-      this.#shown = this.#newest;
-      this.version++;
-      this.#explain();
-    });
+  protected override drawn(): void {
+    // For whoever measures how soon something is to be seen.
+    if (!this.#hasShown) performance.mark("first-picture");
+    this.#hasShown = true;
+    this.#explain();
   }
 
   // --- what the user does ---------------------------------------------------------------------------
 
-  play(): void {
-    this.#leaveThePast();
-    this.#engine?.ask({ type: "play" });
-    this.playing = { ...this.playing, playing: true };
+  override pause(): void {
+    super.pause();
+    this.diagnosis.ask();
   }
 
-  pause(): void {
-    this.#engine?.ask({ type: "pause" });
-    this.playing = { ...this.playing, playing: false };
-    this.diagnose();
-  }
-
-  toggle(): void {
-    if (this.playing.playing) this.pause();
-    else this.play();
-  }
-
-  step(unit: "example" | "batch" | "epoch"): void {
+  override step(unit: StepOnce["unit"]): void {
     // Other steps move on to another number, which tells that a diagnosis is of before.
-    this.#renewDiagnosis(unit === "example");
-    this.#engine?.ask({ type: "step", unit });
+    this.diagnosis.renew(unit === "example");
+    super.step(unit);
   }
 
-  /** Return to the kept state nearest to a step; the picture that comes tells which it was. */
-  back(step: number): void {
-    this.#renewDiagnosis(true);
-    this.#returning = { wanted: step, from: this.#newest?.step ?? 0 };
-    this.news = "";
-    this.#engine?.ask({ type: "back", step });
-  }
-
-  #returned(step: number): void {
-    // Pictures that were under way when it was asked are of later steps.
-    if (!this.#returning || step > this.#returning.from) return;
-    const { wanted } = this.#returning;
-    this.#returning = null;
-    const near = step === wanted ? "" : `, the kept state nearest to step ${count(wanted)}`;
-    this.news = `Back at step ${count(step)}${near}. What came later is forgotten.`;
-  }
-
-  /** Begin anew with the same settings. */
-  reset(): void {
-    this.#sent = null;
-    this.#configure();
-    this.news = "The network begins anew.";
-  }
-
-  setSpeed(speed: number | null): void {
-    this.speed = speed;
-    this.#engine?.ask({ type: "speed", epochs_per_second: speed });
+  override back(step: number): void {
+    this.diagnosis.renew(true);
+    super.back(step);
   }
 
   /** Change settings: the run continues with them where it can, else it begins anew. */
@@ -320,7 +190,7 @@ export class Studio {
     clearTimeout(this.#timer);
     this.settings = { ...this.settings, learning_rate: rate };
     this.#sent = this.settings;
-    this.#engine?.ask({ type: "fork", settings: this.settings });
+    this.engine?.ask({ type: "fork", settings: this.settings });
     this.news = `The run continues from here with learning rate ${rate}; the curves of before stay.`;
   }
 
@@ -341,7 +211,7 @@ export class Studio {
   }
 
   chooseExample(example: number): void {
-    this.#engine?.ask({ type: "choose", example });
+    this.engine?.ask({ type: "choose", example });
   }
 
   edit(place: Place, value: number): void {
@@ -351,45 +221,27 @@ export class Studio {
     if (!layer) return;
     const [path, index] =
       place.kind === "bias" ? [layer.bias, [place.unit]] : [layer.weight, [place.from, place.unit]];
-    this.#renewDiagnosis(true);
-    this.#engine?.ask({ type: "edit", path, index, value });
+    this.diagnosis.renew(true);
+    this.engine?.ask({ type: "edit", path, index, value });
     this.playing = { ...this.playing, playing: false };
   }
 
-  diagnose(): void {
-    clearTimeout(this.#renewing);
-    if (!this.hasDiagnosis || !this.#engine || !this.configured) return;
-    this.#diagnoses.open++;
-    this.#engine.ask({ type: "diagnose" });
+  #sendDiagnose(): boolean {
+    if (!this.hasDiagnosis || !this.engine || !this.configured) return false;
+    this.engine.ask({ type: "diagnose" });
+    return true;
   }
 
   /** Whether the findings are of another step than the picture that is shown. */
   get isDiagnosisOld(): boolean {
     void this.version;
-    return this.findings !== null && this.findings.step !== this.picture?.step;
-  }
-
-  /** Ask soon for another diagnosis where there is one; `forgets` takes this one away at once. */
-  #renewDiagnosis(forgets: boolean): void {
-    const isWanted = this.findings !== null || this.#diagnoses.open > 0;
-    if (forgets) {
-      this.findings = this.undiagnosed = null;
-      this.#diagnoses.forgotten = this.#diagnoses.open;
-    }
-    clearTimeout(this.#renewing);
-    if (isWanted) this.#renewing = setTimeout(() => this.diagnose(), RENEWED);
-  }
-
-  /** Count an answer to a diagnosis; they come in the order in which they were asked for. */
-  #isOfForgotten(): boolean {
-    const { open, forgotten } = this.#diagnoses;
-    this.#diagnoses = { open: Math.max(0, open - 1), forgotten: Math.max(0, forgotten - 1) };
-    return forgotten > 0;
+    const { findings } = this.diagnosis;
+    return findings !== null && findings.step !== this.picture?.step;
   }
 
   writeScript(): void {
     this.script = null;
-    this.#engine?.ask({ type: "script" });
+    this.engine?.ask({ type: "script" });
   }
 
   // --- parts ----------------------------------------------------------------------------------------
@@ -400,40 +252,34 @@ export class Studio {
     if (!place || place.kind === "feature" || !this.configured) return;
     const key = `${place.layer} ${place.unit}`;
     const wait = this.#explainedAt + EXPLAINED_EVERY - performance.now();
-    if (this.#asked?.picture === this.#shown && this.#asked?.key === key) return;
+    if (this.#asked?.picture === this.shown && this.#asked?.key === key) return;
     clearTimeout(this.#explaining);
     if (wait > 0 && this.#asked?.key === key) {
       this.#explaining = setTimeout(() => this.#explain(), wait);
       return;
     }
     this.#explainedAt = performance.now();
-    this.#asked = { picture: this.#shown, key };
-    this.#engine?.ask({ type: "explain", layer: place.layer, unit: place.unit });
-  }
-
-  #leaveThePast(): void {
-    const step = this.previewed;
-    this.previewed = null;
-    if (step !== null) this.back(step);
+    this.#asked = { picture: this.shown, key };
+    this.engine?.ask({ type: "explain", layer: place.layer, unit: place.unit });
   }
 
   #send(): void {
     const before = this.#sent ?? this.configured?.settings;
-    const steps = this.#newest?.step ?? 0;
+    const steps = this.newest?.step ?? 0;
     if (before && same(before, this.settings)) return;
     if (before && steps > 0 && continues(before, this.settings, this.catalog)) {
       const what = difference(before, this.settings);
       this.#sent = this.settings;
-      this.#engine?.ask({ type: "fork", settings: this.settings });
-      if (this.playing.playing) this.#engine?.ask({ type: "play" });
+      this.engine?.ask({ type: "fork", settings: this.settings });
+      if (this.playing.playing) this.engine?.ask({ type: "play" });
       this.news = `The run continues from here with ${what}.`;
-    } else this.#configure();
+    } else this.configure();
   }
 
-  #configure(): void {
+  protected configure(): void {
     clearTimeout(this.#timer);
     this.#sent = this.settings;
-    this.#engine?.ask({ type: "configure", settings: this.settings });
+    this.engine?.ask({ type: "configure", settings: this.settings });
   }
 
   /** The network as it is wanted: until the engine has it, its shape alone is known. */

@@ -43,6 +43,7 @@ function begun() {
     onAnswer() {},
     onFrame() {},
     onState() {},
+    retry() {},
     close() {},
   };
   studio.connect(engine);
@@ -81,16 +82,16 @@ test("the step that the engine went back to is shown and told, not the one that 
 test("findings stand with their step, and are old once the picture is of another one", () => {
   const { studio, frame, found, answer, diagnoses } = begun();
   frame(10);
-  studio.diagnose();
+  studio.diagnosis.ask();
   answer(found(10));
-  expect([studio.findings?.step, studio.isDiagnosisOld]).toEqual([10, false]);
+  expect([studio.diagnosis.findings?.step, studio.isDiagnosisOld]).toEqual([10, false]);
   studio.step("batch");
   frame(11);
-  expect([studio.findings?.step, studio.isDiagnosisOld]).toEqual([10, true]);
+  expect([studio.diagnosis.findings?.step, studio.isDiagnosisOld]).toEqual([10, true]);
   vi.advanceTimersByTime(1000);
   expect(diagnoses()).toBe(2);
   answer(found(11));
-  expect([studio.findings?.step, studio.isDiagnosisOld]).toEqual([11, false]);
+  expect([studio.diagnosis.findings?.step, studio.isDiagnosisOld]).toEqual([11, false]);
 });
 
 test.each([
@@ -100,25 +101,31 @@ test.each([
 ])("after %s the findings of before are gone, those under way too", (_, act) => {
   const { studio, frame, found, answer, diagnoses } = begun();
   frame(10);
-  studio.diagnose();
+  studio.diagnosis.ask();
   answer(found(10));
-  studio.diagnose();
+  studio.diagnosis.ask();
   act(studio);
-  expect(studio.findings).toBe(null);
+  expect(studio.diagnosis.findings).toBe(null);
   answer(found(10)); // was asked for before
-  expect(studio.findings).toBe(null);
+  expect(studio.diagnosis.findings).toBe(null);
   vi.advanceTimersByTime(1000);
   expect(diagnoses()).toBe(3);
   answer(found(5));
-  expect(studio.findings?.step).toBe(5);
+  expect(studio.diagnosis.findings?.step).toBe(5);
 });
 
 test("what is measured is of the picture that is shown", () => {
-  const { studio, frame } = begun();
+  const { studio, answer, frame } = begun();
+  frame(0);
+  expect(studio.measured).toBe(null);
+  const numbers = { objective: [1], training_error: [1], test_error: [], test_objective: [], learning_rate: [1] };
+  answer({ type: "curves", run: 1, epoch: [1], ...numbers, restart: false });
   frame(2000, { objective: 0.5, training_error: 0.25, test_error: null });
   expect(studio.measured).toMatchObject({ epoch: 2000, objective: 0.5, trainingError: 0.25, testError: null });
   frame(2001, { objective: null, training_error: 0.75 });
   expect(studio.measured).toMatchObject({ epoch: 2001, objective: null, trainingError: 0.75 });
+  studio.previewed = 0;
+  expect(studio.measured).toBe(null);
 });
 
 test("settings are taken where the engine cut batches and epochs, and not where another one differs", () => {

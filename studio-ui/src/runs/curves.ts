@@ -1,7 +1,6 @@
-// The frame "curves" of a run, and the tables that charts draw.
+// The frame "curves" of a run, and its lines.
 
-import uPlot from "uplot";
-
+import { line, type Points } from "../drawing/lines";
 import type { Frame } from "../engine/frame";
 
 export type Axis = "epoch" | "step" | "seconds";
@@ -46,27 +45,19 @@ export function readCurves(frame: Frame): RunCurves {
   };
 }
 
-/** A line of a chart: its points, from the left to the right. */
-export interface Points {
-  readonly x: readonly number[];
-  readonly y: readonly (number | null)[];
-}
-
 /** A column of a run over an axis; numbers that are not finite are gaps. */
 export function points(curves: RunCurves, column: string, axis: Axis): Points {
-  const y = curves.columns.get(column);
-  if (!y) return { x: [], y: [] };
-  return { x: Array.from(curves[axis]), y: Array.from(y, finite) };
+  return line(curves[axis], curves.columns.get(column) ?? []);
 }
 
 /** The losses of single steps, over the epochs or the time as far as these are known. */
 export function losses(curves: RunCurves, axis: Axis): Points {
   const x = Array.from(curves.lossStep, (step) => (axis === "step" ? step : along(curves, step, axis)));
   const kept = x.flatMap((at, i) => (Number.isFinite(at) ? [i] : []));
-  return {
-    x: kept.map((i) => x[i] ?? 0),
-    y: kept.map((i) => finite(curves.loss[i] ?? NaN)),
-  };
+  return line(
+    kept.map((i) => x[i] ?? 0),
+    kept.map((i) => curves.loss[i] ?? NaN),
+  );
 }
 
 /** Where a step lies on another axis: between the epochs around it. */
@@ -108,17 +99,6 @@ export function branched(own: Points, parent: Points, at: number): Points {
   const x = parent.x[last];
   if (last < 0 || x === undefined || (own.x[0] ?? Infinity) <= x) return own;
   return { x: [x, ...own.x], y: [parent.y[last] ?? null, ...own.y] };
-}
-
-/** One table for uPlot: all x, and each line on them. */
-export function table(lines: readonly Points[]): uPlot.AlignedData {
-  const filled = lines.map(({ x, y }): uPlot.AlignedData => [[...x], [...y]]);
-  if (filled.length === 0) return [[]];
-  return uPlot.join(filled);
-}
-
-function finite(value: number): number | null {
-  return Number.isFinite(value) ? value : null;
 }
 
 function whole(frame: Frame, name: string): Int32Array {

@@ -14,6 +14,12 @@ export interface VisionShown {
   readonly epoch: number;
   /** training time so far. */
   readonly seconds: number;
+  /** mean training loss of the last epoch; null before the first. */
+  readonly objective: number | null;
+  /** of the last epoch. */
+  readonly training_error: number | null;
+  /** the same of the test part. */
+  readonly test_error: number | null;
   /** whether it is the first frame of the run. */
   readonly first: boolean;
   /** id under which this very model is offered; null where it already trains on. */

@@ -2,6 +2,7 @@
 
 import { codeOf, valueOf } from "../drawing/heat";
 import type { Frame, FrameArray } from "../engine/frame";
+import type { LivePicture } from "../live/live.svelte";
 import type { MapsLayer, PassShown } from "../models/headers";
 
 /** The maps of a layer, one after the other: codes to draw, and where there is room exact numbers. */
@@ -61,6 +62,11 @@ export interface PassPicture {
   readonly layers: readonly MapLayer[];
   /** Kernels (kh, kw, in, out) by the number of their layer. */
   readonly kernels: ReadonlyMap<number, FrameArray>;
+}
+
+/** A picture of a network that trains in the page. */
+export interface TrainedPicture extends PassPicture, LivePicture {
+  readonly run: number;
 }
 
 /** A cell of a layer. */

@@ -17,6 +17,7 @@ class FakeEngine implements Engine<Request, Answer> {
   ask(request: Request): void {
     this.asked.push(request);
   }
+  retry(): void {}
   close(): void {}
   kinds(): string[] {
     return this.asked.map((one) => one.type);
@@ -46,10 +47,10 @@ const ready = (run = 0): NetworkReady => ({
   command: "clearprop train lenet5",
 });
 
-function frame(step: number, source: string | null = null, run = 0): Frame {
+function frame(step: number, source: string | null = null, run = 0, fields: Frame["fields"] = {}): Frame {
   const arrays = new Map([["value.0", { shape: [1, 1, 1], data: new Uint8Array([127]) }]]);
   const layers = [{ node: 0, group: -1, title: "input", kind: "input", shape: [1, 1, 1, 1], maps: 1, factor: 1, kernel: null, reads: [] }];
-  return { kind: "vision", fields: { run, step, epoch: 0, seconds: 0, first: false, source, made: {}, layers }, arrays };
+  return { kind: "vision", fields: { run, step, epoch: 0, seconds: 0, first: false, source, made: {}, layers, ...fields }, arrays };
 }
 
 function started(): [Training, FakeEngine] {
@@ -65,7 +66,7 @@ test("a connection begins with the settings, and again after it was lost", () =>
   const training = new Training(() => engine);
   training.open();
   training.open();
-  expect(engine.kinds()).toEqual(["train"]);
+  expect(engine.kinds()).toEqual(["train", "speed"]);
   engine.onAnswer(ready());
   training.play();
   engine.onState("lost", "No answer.");
@@ -105,6 +106,27 @@ test("the past is looked at while it is previewed", () => {
   expect(training.picture?.step).toBe(2);
   training.previewed = null;
   expect(training.picture?.step).toBe(4);
+});
+
+test("the step that was gone back to is told, not the one that was asked for", () => {
+  const [training, engine] = started();
+  for (const step of [0, 30, 60]) engine.onFrame(frame(step));
+  training.back(30);
+  expect(training.news).toBe("");
+  engine.onFrame(frame(61)); // was under way
+  expect(training.news).toBe("");
+  engine.onFrame(frame(28));
+  expect(training.news).toBe("Back at step 28, the kept state nearest to step 30. What came later is forgotten.");
+});
+
+test("the numbers of the last epoch are those of the picture, also where the curves have left it out", () => {
+  const [training, engine] = started();
+  const one = { objective: [0.5], training_error: [0.5], test_error: [0.5], test_objective: [0.5], learning_rate: [1] };
+  engine.onAnswer({ type: "curves", run: 0, epoch: [2000], ...one, restart: false });
+  engine.onFrame(frame(90_045, null, 0, { epoch: 2001, objective: 0.25, training_error: 0.1, test_error: 0.2 }));
+  draw();
+  expect(training.measured).toMatchObject({ epoch: 2001, objective: 0.25, trainingError: 0.1, testError: 0.2 });
+  expect(training.curves.upTo(training.measured).at(-1)?.epoch).toEqual([2000, 2001]);
 });
 
 test("a new network is waited for, and a refused one leaves the old one as it was", () => {

@@ -25,7 +25,7 @@ COMPILED = 120.0
 """Seconds within which LeNet-5 and its pass are compiled, on a busy machine."""
 
 STEP = "Number(document.querySelectorAll('.counters dd')[1].textContent.replaceAll(',', ''))"
-READY = "document.querySelector('.train button.play')?.disabled === false"
+READY = "document.querySelector('.transport button.play')?.disabled === false"
 
 
 class Served(NamedTuple):
@@ -103,7 +103,7 @@ def test_a_run_is_chosen_and_its_cells_are_those_of_the_library(
 ) -> None:
     training(page, served)
     page.get_by_label("Network", exact=True).select_option("run:lenet5-1")
-    until(page, "!document.querySelector('.train')")
+    until(page, "!document.querySelector('.transport')")
     page.locator(".layers .maps").first.wait_for(timeout=1000 * COMPILED)
     heading = choose(page, "conv2 + relu", 20, 20)
     found = re.search(r"map (\d+), row (\d+), column (\d+)", heading)

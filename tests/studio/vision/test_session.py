@@ -25,6 +25,7 @@ from clearprop.studio.vision.trained_network import command_of, prepared, settin
 from tests.studio.vision.page import Picture, VisionPage, problems
 
 SETTINGS = m.TrainSettings(batch_size=64, epochs=3)
+MEASURES = ("objective", "training_error", "test_error")
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +76,7 @@ def test_a_network_is_made_then_shown(shared: VisionPage) -> None:
     assert isinstance(picture, Picture)
     header = picture.header
     assert (header["step"], header["epoch"], header["first"]) == (0, 0, True)
+    assert [header[name] for name in MEASURES] == [None] * 3
     assert header["source"] == ready.source
     titles = [layer["title"].rpartition(".")[2] for layer in header["layers"]]
     assert titles[:4] == ["input", "0", "conv1", "activation #1"]
@@ -151,6 +153,8 @@ def test_it_is_trained_as_the_recipe_trains(page: VisionPage) -> None:
     assert curves.epoch[-1] == 3
     assert curves.objective[-1] == pytest.approx(float(run.history.objective[-1]))
     assert curves.test_error[-1] == pytest.approx(float(run.history.development_error[-1]))
+    header = page.picture.header
+    assert [header[name] for name in MEASURES] == [getattr(curves, name)[-1] for name in MEASURES]
 
 
 def test_a_picture_of_ones_own(page: VisionPage) -> None:

@@ -2,9 +2,9 @@ import { expect, test } from "vitest";
 
 import type { Curves } from "../engine/messages";
 import type { Picture } from "../engine/picture";
-import { aligned, CurveStore, MOST_RUNS } from "./curves";
+import { CurveStore, MOST_RUNS } from "./curves";
 import { Past } from "./past";
-import { bytes } from "./studio.svelte";
+import { bytes } from "../playground/studio.svelte";
 
 const seen = (step: number) => ({ step, layers: [] }) as unknown as Picture;
 const points = (run: number, epoch: number[], restart = false): Curves => ({
@@ -87,14 +87,5 @@ test("the last epoch is drawn, though the engine left it out of a long curve", (
     [7, [1, 2]],
     [8, [1998, 2000, 2001]],
     [9, []],
-  ]);
-});
-
-test("series of other epochs stand under the same ones", () => {
-  const first = { epoch: [1, 2, 4], y: [10, NaN, 40] };
-  expect(aligned([first, { epoch: [2, 3], y: [5, 6] }])).toEqual([
-    [1, 2, 3, 4],
-    [10, null, null, 40],
-    [null, 5, 6, null],
   ]);
 });

@@ -95,18 +95,3 @@ function lastPoint(run: RunCurves, measured: Measured) {
   const { epoch, objective, trainingError, testError } = measured;
   return { epoch, objective: objective ?? NaN, trainingError: trainingError ?? NaN, testError: testError ?? NaN };
 }
-
-/** The epochs of all runs, and each series on them with null where it has no point: for uPlot. */
-export function aligned(
-  series: readonly { readonly epoch: readonly number[]; readonly y: readonly number[] }[],
-): [number[], ...(number | null)[][]] {
-  const all = [...new Set(series.flatMap((one) => one.epoch))].sort((a, b) => a - b);
-  const columns = series.map(({ epoch, y }) => {
-    const at = new Map(epoch.map((x, i) => [x, y[i]]));
-    return all.map((x) => {
-      const found = at.get(x);
-      return found !== undefined && Number.isFinite(found) ? found : null;
-    });
-  });
-  return [all, ...columns];
-}
