@@ -98,6 +98,48 @@ GLOSSARY: dict[str, str] = {
     "principal components": (
         "The two directions in which the columns of a table vary most, in place of two columns."
     ),
+    "token": "One piece of a text: here a character. The network reads tokens as numbers.",
+    "place": "The position of a token in the text. At each the network predicts the next token.",
+    "next-character probability": (
+        "softmax of the network's outputs at a place: how likely each character is to come next."
+    ),
+    "logit": (
+        "The output of the network for one class, before softmax makes a probability of it."
+    ),
+    "temperature": (
+        "The number by which logits are divided before a token is drawn: below 1 the likely ones "
+        "are drawn more often, above 1 the rare ones."
+    ),
+    "attention": (
+        "At each place a weighted mean of values of other places. Each head has weights of its own."
+    ),
+    "head": "One of several attentions side by side, with queries, keys and values of its own.",
+    "query": "What a place looks for: its product with a key is the score of that key.",
+    "key": "What a place offers to be found by: its product with a query is its score.",
+    "score": (
+        "How well a key fits a query: their product, divided by the root of their number of "
+        "features. softmax makes weights of the scores."
+    ),
+    "hidden state": "What a recurrent layer gives to the next layer, and to its own next step.",
+    "cell state": (
+        "The memory of an LSTM. From step to step it is multiplied by the forget gate, and gets "
+        "something new through the input gate."
+    ),
+    "gate": "A number from 0 to 1 for each unit and step, by which another number is multiplied.",
+    "input gate": "How much of the candidate is added to the cell state.",
+    "forget gate": "How much of the cell state is kept: 1 keeps all of it, 0 forgets it.",
+    "candidate": "What could be written into the state at this step, from -1 to 1.",
+    "output gate": "How much of the cell state becomes the hidden state.",
+    "reset gate": "How much of the hidden state before goes into the candidate of a GRU.",
+    "update gate": "How much of the hidden state before a GRU keeps: 1 keeps all of it.",
+    "back through time": (
+        "Error signals go from each step to the step before it. At every step they are multiplied "
+        "by local derivatives, so that they shrink or grow."
+    ),
+    "stream": (
+        "One vector for each place, which layer after layer changes. The blocks of a transformer "
+        "add to it."
+    ),
 }
 """What each term means, in one or two sentences."""
 

@@ -87,14 +87,20 @@ With one or three axes of places all of these have one or three in place of (kh,
 
 - ``probability`` and ``logit_error`` float32 (T, K): of the next token, and dE/dlogit.
 - ``attention.k`` and ``attention_error.k`` float32 (heads, T, S), k = 0.. for ``attentions``: the
-  weights, and dE/dweight where each weight is taken as a value of its own.
+  weights, and dE/dweight where each weight is taken as a value of its own. ``query.k`` float32
+  (heads, T, E) and ``key.k`` (heads, S, E) made them: softmax over the keys of scale x query . key.
 - ``NAME.k`` float32 (T, H) for ``recurrent`` k and each of its ``names``, such as ``forget.0``,
-  ``cell.0``, ``hidden.0``; ``NAME_error.k`` = dE/dvalue of the same at every step.
+  ``cell.0``, ``hidden.0``; ``NAME_error.k`` = dE/dvalue of the same at every step; ``direct.k``
+  (T, H), the part of dE/dhidden that comes from the layers above, the rest comes from the next
+  step. ``from_input.k`` and ``from_hidden.k`` (T, n H) are the sums x W + b and h U of the n gates
+  side by side: input, forget, candidate, output; reset, update, candidate; or that of an RNN. With
+  peepholes, a mask or a truncation there are no error signals of gates and no sums.
 - ``stream.k`` and ``stream_error.k`` float32 (T,): root mean square of the vector at each place
   and the norm of its error signal, for ``streams`` k. The first is the embedding: what reaches
   back to each token.
 
-To see what reaches back from one place make a pass with ``PassRequest.position``.
+To see what reaches back from one place make a pass with ``PassRequest.position``. With ``roomy``
+a text that is typed on needs no new program, so that its pass takes milliseconds.
 
 A model that changes, such as one that trains in the page, is offered as a source. A `Desk`
 (`routes.py`) owns the thread that works for all views; ``desk.routes()`` are its addresses:

@@ -54,6 +54,11 @@ class Bundled(NamedTuple):
         """Whether it takes pictures; all others read tokens."""
         return self.loss == "cross_entropy"
 
+    @property
+    def texts(self) -> bool:
+        """Whether it predicts the next character of a text."""
+        return self.examples is _text
+
 
 def open_bundled(entry: SourceEntry, name: str) -> Opened:
     """Return a network by its name in `BUNDLED`, opened."""

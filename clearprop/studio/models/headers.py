@@ -311,6 +311,8 @@ class AttentionShown(Struct, frozen=True):
         heads: G.
         queries: T.
         keys: S.
+        scale: factor of the scores before softmax, usually 1 / sqrt(features of a key).
+        causal: whether a place attends only to itself and to earlier places.
     """
 
     path: str
@@ -318,6 +320,8 @@ class AttentionShown(Struct, frozen=True):
     heads: int
     queries: int
     keys: int
+    scale: float
+    causal: bool
 
 
 class RecurrentShown(Struct, frozen=True):
@@ -329,8 +333,11 @@ class RecurrentShown(Struct, frozen=True):
         kind: "LSTM", "GRU" or "RNN".
         names: of its gates and states, which are arrays of the frame.
         units: H.
-        factor: by which one step back changes the norm of the error signal, as a geometric mean;
-            null where it is not known.
+        factor: by which one step back changes the norm of the error signal of the state, as a
+            geometric mean from the last step that has one back to the first; null where there are
+            no two such steps.
+        form: of a GRU whether it resets "before" or "after" the product, of an RNN its function
+            "tanh" or "relu"; else "".
     """
 
     path: str
@@ -339,6 +346,7 @@ class RecurrentShown(Struct, frozen=True):
     names: tuple[str, ...]
     units: int
     factor: float | None
+    form: str = ""
 
 
 class StreamShown(Struct, frozen=True):
@@ -360,9 +368,14 @@ class SequenceShown(Struct, frozen=True):
 
     Attributes:
         pass_id: of which pass.
-        tokens: what the model reads, with signs for white space.
+        text: what the model reads, as text; of a long text the end.
+        tokens: the same, token by token, with signs for white space.
+        place: at which the prediction is looked at.
+        target: number of the class with which the prediction there is compared; null for none.
+        assumed: whether that target is the prediction itself.
         targets: what should come next at each place; "" where nothing is compared.
         classes: the tokens that are predicted, with signs for white space.
+        pieces: the same tokens as a text has them.
         attentions: every attention of the pass.
         recurrent: every recurrent layer.
         streams: the values with one vector for each place, in the order of computation.
@@ -370,9 +383,14 @@ class SequenceShown(Struct, frozen=True):
     """
 
     pass_id: str
+    text: str
     tokens: tuple[str, ...]
+    place: int
+    target: int | None
+    assumed: bool
     targets: tuple[str, ...]
     classes: tuple[str, ...]
+    pieces: tuple[str, ...]
     attentions: tuple[AttentionShown, ...]
     recurrent: tuple[RecurrentShown, ...]
     streams: tuple[StreamShown, ...]

@@ -39,6 +39,7 @@ class SourceEntry(Struct, frozen=True):
         title: for the list.
         about: one sentence.
         pictures: whether it takes pictures, or may: of a saved model it is known when it is opened.
+        texts: whether it predicts the next token of a text, or may.
     """
 
     id: str
@@ -46,6 +47,7 @@ class SourceEntry(Struct, frozen=True):
     title: str
     about: str
     pictures: bool = False
+    texts: bool = False
 
 
 class SourceList(Struct, frozen=True):
@@ -219,6 +221,9 @@ class PassRequest(Struct, frozen=True, forbid_unknown_fields=True):
             or for the predicted class where there is none.
         position: of a text: only the prediction at this place counts, so that the error signals
             show what reaches back from there; null counts every place.
+        roomy: whether a typed text is filled up to one of a few lengths where what comes next is
+            predicted: texts of other lengths then need no new program. What fills it up comes after
+            the text, so it has no influence on it.
     """
 
     source: SourceName
@@ -231,6 +236,7 @@ class PassRequest(Struct, frozen=True, forbid_unknown_fields=True):
     inverted: bool = False
     target: Number | None = None
     position: Number | None = None
+    roomy: bool = False
 
 
 # --- why ---------------------------------------------------------------------------------------

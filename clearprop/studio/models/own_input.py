@@ -43,6 +43,9 @@ NAMED = 5
 MOST_PLACES = 512
 """Of a text for a network without a limit of its own: every place has arrays in each layer."""
 
+ROOMS = (32, 64, 128, 256, 512)
+"""The lengths to which texts are filled up."""
+
 
 @dataclass(frozen=True, eq=False)
 class OwnInput:
@@ -94,7 +97,7 @@ def own_input(opened: Opened, request: PassRequest) -> OwnInput | None:
             expected=takes or "one of its examples",
         )
     if request.text is not None:
-        return _of_text(opened, request.text)
+        return _of_text(opened, request.text, request.roomy)
     if request.numbers is not None:
         return _of_numbers(opened, request.numbers)
     return _of_picture(opened, request)
@@ -232,11 +235,11 @@ def _of_size(drawn: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[n
 # -- texts and numbers --------------------------------------------------------------------------
 
 
-def _of_text(opened: Opened, text: str) -> OwnInput:
+def _of_text(opened: Opened, text: str, roomy: bool) -> OwnInput:
     vocabulary = opened.vocabulary
     assert vocabulary is not None
     if opened.predicts_next:
-        return _continuous(opened, vocabulary, text)
+        return _continuous(opened, vocabulary, text, roomy)
     words = vocabulary.split(text)
     if not words:
         raise DataError("there is no word in this text", given=repr(text[:40]))
@@ -252,7 +255,7 @@ def _of_text(opened: Opened, text: str) -> OwnInput:
     return _tokens(opened, tokens[0], min(len(words), length), remarks)
 
 
-def _continuous(opened: Opened, vocabulary: Vocabulary, text: str) -> OwnInput:
+def _continuous(opened: Opened, vocabulary: Vocabulary, text: str, roomy: bool) -> OwnInput:
     """Return a text whose next token is predicted at each place; of a long one the end."""
     tokens = vocabulary.encode(text, where="the text")
     if not len(tokens):
@@ -260,7 +263,12 @@ def _continuous(opened: Opened, vocabulary: Vocabulary, text: str) -> OwnInput:
     most = opened.longest_text or MOST_PLACES
     remarks = [f"The network reads the last {most} places."] if len(tokens) > most else []
     tokens = tokens[-most:]
-    return _tokens(opened, tokens, len(tokens), remarks)
+    places = len(tokens)
+    # A model that continues from a state reads from left to right.
+    if roomy and hasattr(opened.subject.model, "begin"):
+        room = min(most, next((size for size in ROOMS if size >= places), most))
+        tokens = np.pad(tokens, (0, room - places))
+    return _tokens(opened, tokens, places, remarks)
 
 
 def _tokens(opened: Opened, tokens: NDArray[np.int32], places: int, remarks: list[str]) -> OwnInput:

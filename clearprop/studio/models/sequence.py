@@ -1,43 +1,31 @@
 """What happens along a sequence: attention, gates over time, the next token, what reaches back.
 
-Shape letters: T places, S keys, G heads, H units, K tokens that are predicted.
+Shape letters: T places, K tokens that are predicted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop import nn
 from clearprop.errors import ConfigurationError
-from clearprop.glass.drawings.gates import gates_of
-from clearprop.glass.explain import GlassNode
 from clearprop.glass.wording import visible
 from clearprop.studio.frames import pack
 from clearprop.studio.models.aim import place_names
+from clearprop.studio.models.attentions import add_attentions
 from clearprop.studio.models.graph import Folding
-from clearprop.studio.models.headers import (
-    AttentionShown,
-    RecurrentShown,
-    SequenceShown,
-    StreamShown,
-)
+from clearprop.studio.models.headers import SequenceShown, StreamShown
+from clearprop.studio.models.loops import add_recurrent
 from clearprop.studio.models.own_input import token_names
 from clearprop.studio.models.passes import ViewedPass, fields_of
 
 Numbers = NDArray[np.float32]
 Arrays = dict[str, NDArray[Any]]
 
-MOST_FLOATS = 8 << 20
-"""Of all attention weights of a pass together."""
-
 MOST_SCORES = 4 << 20
 """Of the scores of all tokens at all places."""
-
-RECURRENT = (nn.RNN, nn.LSTM, nn.GRU)
 
 
 def sequence_frame(seen: ViewedPass) -> bytes:
@@ -57,13 +45,22 @@ def sequence_frame(seen: ViewedPass) -> bytes:
     arrays: Arrays = {}
     remarks: list[str] = []
     _add_scores(seen, arrays, remarks)
+    opened = seen.opened
+    names = tuple(opened.subject.class_names or ())
+    tokens = aim.tokens[:places]
+    label = int(aim.y[0, aim.place]) if opened.output == "token" and places else -1
     header = SequenceShown(
         pass_id=seen.name,
-        tokens=token_names(seen.opened.vocabulary, aim.tokens[:places]),
-        targets=place_names(seen.opened, aim),
-        classes=tuple(map(visible, seen.opened.subject.class_names or ())),
-        attentions=_attentions(seen, arrays, remarks),
-        recurrent=_recurrent(seen, arrays),
+        text=opened.vocabulary.decode(tokens) if opened.vocabulary is not None else "",
+        tokens=token_names(opened.vocabulary, tokens),
+        place=aim.place,
+        target=label if label >= 0 else None,
+        assumed=aim.assumed,
+        targets=place_names(opened, aim),
+        classes=tuple(map(visible, names)),
+        pieces=names,
+        attentions=add_attentions(seen, arrays, remarks),
+        recurrent=add_recurrent(seen, arrays),
         streams=_streams(seen, arrays),
         remarks=tuple(remarks),
     )
@@ -87,162 +84,6 @@ def _add_scores(seen: ViewedPass, arrays: Arrays, remarks: list[str]) -> None:
     error = output.error
     if error is not None:
         arrays["logit_error"] = np.asarray(error, np.float32)[0, : seen.aim.places]
-
-
-# -- attention ----------------------------------------------------------------------------------
-
-
-def _attentions(seen: ViewedPass, arrays: Arrays, remarks: list[str]) -> tuple[AttentionShown, ...]:
-    """Return every attention of the pass, with its weights and their error signals."""
-    found = [n for n in seen.glass if n.operation == "attend" and n.output == 1]
-    sizes = np.cumsum([2 * np.prod(node.shape) for node in found])
-    kept = [node for node, size in zip(found, sizes, strict=True) if size <= MOST_FLOATS]
-    if len(kept) < len(found):
-        remarks.append(
-            f"The attention of the first {len(kept)} of {len(found)} layers is shown; a shorter "
-            "text shows more."
-        )
-    shown = []
-    for k, node in enumerate(kept):
-        weights = _by_head(np.asarray(node.value, np.float32))
-        arrays[f"attention.{k}"] = weights
-        arrays[f"attention_error.{k}"] = _by_head(_error_of_weights(node))
-        heads, queries, keys = weights.shape
-        shown.append(AttentionShown(node.layer, node.index, heads, queries, keys))
-    return tuple(shown)
-
-
-def _by_head(weights: Numbers) -> Numbers:
-    """Return the weights (G, T, S) of the first example; a layer of one head has no such axis."""
-    one: Numbers = weights[0]
-    return one.reshape(-1, *one.shape[-2:])
-
-
-def _error_of_weights(weights: GlassNode) -> Numbers:
-    """Return dE/dW, where Y = W V: G V^T for the error signal G of Y, plus that of W itself.
-
-    A weight that the mask hides gets 0: it is no value that could change.
-    """
-    output = weights.siblings[0]
-    value = np.asarray(output.input_values[2], np.float32)
-    arrived = np.asarray(output.error, np.float32) if output.error is not None else 0.0
-    own = np.asarray(weights.error, np.float32) if weights.error is not None else 0.0
-    found = np.matmul(arrived, np.swapaxes(value, -1, -2)) + own
-    return np.where(np.asarray(weights.value) == 0, 0.0, found).astype(np.float32)
-
-
-# -- recurrent layers -----------------------------------------------------------------------------
-
-
-class _Loop(NamedTuple):
-    """A recurrent layer, or one of several inside it.
-
-    Attributes:
-        path: of the layer.
-        depth: its number inside the layer.
-        layer: the module.
-        name: of the loop's node.
-    """
-
-    path: str
-    depth: int
-    layer: Any
-    name: str
-
-
-def _loops(seen: ViewedPass) -> list[_Loop]:
-    """Return the loops over time that read forward, each with its layer."""
-    found = []
-    for path, layer in nn.modules(seen.opened.model).items():
-        if not isinstance(layer, RECURRENT):
-            continue
-        names = [n.name for n in seen.glass if n.steps and n.layer == path and not n.output]
-        ways = 1 if layer.backward_cells is None else 2
-        # The loops of a layer follow each other: forward, then backward, from the lowest on.
-        forward = names[::ways][: len(layer.cells)]
-        found += [_Loop(path, depth, layer, name) for depth, name in enumerate(forward)]
-    return found
-
-
-def _recurrent(seen: ViewedPass, arrays: Arrays) -> tuple[RecurrentShown, ...]:
-    shown = []
-    for k, loop in enumerate(_loops(seen)):
-        through = seen.glass.through_time(loop.name)
-        states = [np.asarray(v, np.float32)[: seen.aim.places, 0] for v in through.values]
-        errors = [np.asarray(v, np.float32)[: seen.aim.places, 0] for v in through.errors]
-        names = ("hidden", "cell")[: len(states)]
-        values, arrived = (
-            dict(zip(names, states, strict=True)),
-            dict(zip(names, errors, strict=True)),
-        )
-        if not isinstance(loop.layer, nn.RNN):
-            x: Any = seen.aim.x
-            gates = gates_of(seen.opened.model, x, loop.path, depth=loop.depth)
-            seen_steps = {n: v.astype(np.float32) for n, v in gates.values.items()}
-            # Steps that do not count are left out there; here each place of the text has a row.
-            values = {n: _at_places(v, gates.steps, seen.aim.places) for n, v in seen_steps.items()}
-        if _is_plain_lstm(seen, loop):
-            arrived |= lstm_errors(values, arrived)
-        for name, array in values.items():
-            arrays[f"{name}.{k}"] = array
-        for name, array in arrived.items():
-            arrays[f"{name}_error.{k}"] = array
-        factor = through.factor
-        shown.append(
-            RecurrentShown(
-                loop.path,
-                loop.depth,
-                type(loop.layer).__name__,
-                tuple(values),
-                states[0].shape[-1],
-                factor if np.isfinite(factor) else None,
-            )
-        )
-    return tuple(shown)
-
-
-def _is_plain_lstm(seen: ViewedPass, loop: _Loop) -> bool:
-    """Say whether the equations of `lstm_errors` hold: no peepholes, no mask, no truncation.
-
-    A mask and a truncation are arrays of bools that the loop reads.
-    """
-    if not isinstance(loop.layer, nn.LSTM) or loop.layer.cells[loop.depth].peepholes is not None:
-        return False
-    read = seen.glass[loop.name].input_values
-    starts_at_zero = loop.layer.starts is None
-    return starts_at_zero and not any(np.asarray(v).dtype == bool for v in read if v is not None)
-
-
-def _at_places(values: Numbers, steps: NDArray[np.intp], places: int) -> Numbers:
-    made = np.zeros((places, values.shape[1]), np.float32)
-    inside = steps < places
-    made[steps[inside]] = values[inside]
-    return made
-
-
-def lstm_errors(
-    values: Mapping[str, Numbers], arrived: Mapping[str, Numbers]
-) -> dict[str, Numbers]:
-    """Return dE/dvalue of the gates of an LSTM at every step, (T, H) each.
-
-    With h = o tanh(c) and c = f c' + i g:
-
-        error of o = error of h tanh(c)        error of f = error of c c'
-        error of i = error of c g              error of g = error of c i
-
-    Args:
-        values: "cell", "input", "forget", "candidate" and "output", each (T, H).
-        arrived: error signals of "hidden" and "cell"; that of the cell includes the way through h
-            of its own step.
-    """
-    before = np.concatenate([np.zeros_like(values["cell"][:1]), values["cell"][:-1]])
-    hidden, cell = arrived["hidden"], arrived["cell"]
-    return {
-        "output": hidden * np.tanh(values["cell"]),
-        "forget": cell * before,
-        "input": cell * values["candidate"],
-        "candidate": cell * values["input"],
-    }
 
 
 # -- one vector for each place ------------------------------------------------------------------

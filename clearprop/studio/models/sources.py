@@ -40,6 +40,9 @@ from clearprop.training.run_setup import RunSetup
 
 SAVED = ".safetensors"
 
+CHARACTERS = "char-"
+"""How the names of the recipes begin that learn the next character of a text."""
+
 FILED = ("run", "file")
 """The kinds of sources that are files."""
 
@@ -117,20 +120,36 @@ class Sources:
         """Return all of them, objects and runs first."""
         every = [
             *(
-                SourceEntry(s, "object", one.title, one.about, pictures=True)
+                SourceEntry(s, "object", one.title, one.about, pictures=True, texts=True)
                 for s, one in self._offers.items()
             ),
             *(
-                _entry("run", name, "A run of the run folder.", pictures=_takes_pictures(folder))
+                _entry(
+                    "run",
+                    name,
+                    "A run of the run folder.",
+                    pictures=_takes_pictures(folder),
+                    texts=_is_of_text(folder),
+                )
                 for name, folder in self._runs().items()
             ),
-            *(_entry("file", name, "A saved model.", pictures=True) for name in self._saved()),
             *(
-                SourceEntry(f"network:{name}", "network", one.title, one.about, one.pictures)
+                _entry("file", name, "A saved model.", pictures=True, texts=True)
+                for name in self._saved()
+            ),
+            *(
+                SourceEntry(
+                    f"network:{name}", "network", one.title, one.about, one.pictures, one.texts
+                )
                 for name, one in BUNDLED.items()
             ),
             *(
-                _entry("recipe", name, f"Before training: {one.summary}.")
+                _entry(
+                    "recipe",
+                    name,
+                    f"Before training: {one.summary}.",
+                    texts=name.startswith(CHARACTERS),
+                )
                 for name, one in RECIPES.items()
                 if one.kind.endswith("Recipe")  # a study has no single model
             ),
@@ -196,16 +215,29 @@ class Sources:
         return {**inside, **self._files}
 
 
-def _entry(kind: SourceKind, name: str, about: str, *, pictures: bool = False) -> SourceEntry:
-    return SourceEntry(f"{kind}:{name}", kind, name, about, pictures)
+def _entry(
+    kind: SourceKind, name: str, about: str, *, pictures: bool = False, texts: bool = False
+) -> SourceEntry:
+    return SourceEntry(f"{kind}:{name}", kind, name, about, pictures, texts)
+
+
+def _preparation(folder: Path) -> object:
+    """Return how a run prepares its examples, as its settings tell; None where they do not."""
+    try:
+        return read_config(folder).get("preprocessor")
+    except ClearpropError:
+        return None
+
+
+def _is_of_text(folder: Path) -> bool:
+    """Say whether a run learns the next token of a text, as far as its settings tell."""
+    record = _preparation(folder)
+    return isinstance(record, Mapping) and record.get("task") == "text"
 
 
 def _takes_pictures(folder: Path) -> bool:
     """Say whether the examples of a run are pictures, as far as its settings tell."""
-    try:
-        record = read_config(folder).get("preprocessor")
-    except ClearpropError:
-        return False
+    record = _preparation(folder)
     shape = record.get("input_shape") if isinstance(record, Mapping) else None
     return not isinstance(shape, list) or is_picture(tuple(shape))
 

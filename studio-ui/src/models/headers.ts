@@ -222,6 +222,10 @@ export interface AttentionShown {
   readonly queries: number;
   /** S. */
   readonly keys: number;
+  /** factor of the scores before softmax, usually 1 / sqrt(features of a key). */
+  readonly scale: number;
+  /** whether a place attends only to itself and to earlier places. */
+  readonly causal: boolean;
 }
 
 /** A recurrent layer, or one of several inside it, in a frame "sequence". */
@@ -236,8 +240,10 @@ export interface RecurrentShown {
   readonly names: readonly string[];
   /** H. */
   readonly units: number;
-  /** by which one step back changes the norm of the error signal, as a geometric mean; null where it is not known. */
+  /** by which one step back changes the norm of the error signal of the state, as a geometric mean from the last step that has one back to the first; null where there are no two such steps. */
   readonly factor: number | null;
+  /** of a GRU whether it resets "before" or "after" the product, of an RNN its function "tanh" or "relu"; else "". */
+  readonly form: string;
 }
 
 /** A value with one vector for each place, in a frame "sequence". */
@@ -254,12 +260,22 @@ export interface StreamShown {
 export interface SequenceShown {
   /** of which pass. */
   readonly pass_id: string;
-  /** what the model reads, with signs for white space. */
+  /** what the model reads, as text; of a long text the end. */
+  readonly text: string;
+  /** the same, token by token, with signs for white space. */
   readonly tokens: readonly string[];
+  /** at which the prediction is looked at. */
+  readonly place: number;
+  /** number of the class with which the prediction there is compared; null for none. */
+  readonly target: number | null;
+  /** whether that target is the prediction itself. */
+  readonly assumed: boolean;
   /** what should come next at each place; "" where nothing is compared. */
   readonly targets: readonly string[];
   /** the tokens that are predicted, with signs for white space. */
   readonly classes: readonly string[];
+  /** the same tokens as a text has them. */
+  readonly pieces: readonly string[];
   /** every attention of the pass. */
   readonly attentions: readonly AttentionShown[];
   /** every recurrent layer. */

@@ -14,6 +14,8 @@ export interface SourceEntry {
   readonly about: string;
   /** whether it takes pictures, or may: of a saved model it is known when it is opened. */
   readonly pictures: boolean;
+  /** whether it predicts the next token of a text, or may. */
+  readonly texts: boolean;
 }
 
 /** Everything that can be looked at. */
@@ -154,6 +156,8 @@ export interface PassRequest {
   readonly target: number | null;
   /** of a text: only the prediction at this place counts, so that the error signals show what reaches back from there; null counts every place. */
   readonly position: number | null;
+  /** whether a typed text is filled up to one of a few lengths where what comes next is predicted: texts of other lengths then need no new program. What fills it up comes after the text, so it has no influence on it. */
+  readonly roomy: boolean;
 }
 
 /** An operation on the way of an error signal back from E. */

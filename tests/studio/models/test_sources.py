@@ -276,3 +276,23 @@ def test_which_sources_take_pictures(folder: Path) -> None:
         assert (source in pictures) == takes
     assert {"network:resnet20", "file:kept.safetensors", "run:own"} <= pictures
     assert not any(source.startswith("recipe:") for source in pictures)
+
+
+def test_which_sources_predict_the_next_character_of_a_text(folder: Path) -> None:
+    listed = Sources(folder).listed().sources
+    texts = {entry.id for entry in listed if entry.texts}
+    assert {"network:lstm", "network:gru", "network:gpt", "recipe:char-lstm"} <= texts
+    assert "recipe:char-gpt" in texts
+    assert not texts & {"network:lenet5", "network:gpt2", "recipe:mlp", "run:mlp-1", "recipe:g2p"}
+    assert "file:kept.safetensors" in texts  # it is known when it is opened
+    for source in ("network:lstm", "network:gpt", "network:lenet5"):
+        assert Sources(folder).open(source).predicts_next == (source in texts)
+
+
+def test_a_run_on_a_text_is_known_by_its_preparation(tmp_path: Path) -> None:
+    text = tmp_path / "rhyme.txt"
+    text.write_text("round and round the rugged rock the ragged rascal ran. " * 40)
+    values = {"data": {"name": str(text)}, "epochs": 1, "hidden_size": 4}
+    experiment.prepare("char-lstm", values).train(folder=tmp_path / "runs" / "rhyme", progress=False)
+    (entry,) = (e for e in Sources(tmp_path / "runs").listed().sources if e.kind == "run")
+    assert (entry.id, entry.texts) == ("run:rhyme", True)

@@ -1,0 +1,85 @@
+"""The attention of a pass, head by head: weights, their error signals, and what made them.
+
+Shape letters: T places, S keys, G heads, E features of a key.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop.glass.explain import GlassNode
+from clearprop.studio.models.headers import AttentionShown
+from clearprop.studio.models.passes import ViewedPass
+
+Numbers = NDArray[np.float32]
+Arrays = dict[str, NDArray[Any]]
+
+MOST_FLOATS = 8 << 20
+"""Of all attention weights of a pass together."""
+
+
+def add_attentions(
+    seen: ViewedPass, arrays: Arrays, remarks: list[str]
+) -> tuple[AttentionShown, ...]:
+    """Add every attention of the pass: its weights, error signals, queries and keys."""
+    found = [n for n in seen.glass if n.operation == "attend" and n.output == 1]
+    sizes = np.cumsum([2 * np.prod(node.shape) for node in found])
+    kept = [node for node, size in zip(found, sizes, strict=True) if size <= MOST_FLOATS]
+    if len(kept) < len(found):
+        remarks.append(
+            f"The attention of the first {len(kept)} of {len(found)} layers is shown; a shorter "
+            "text shows more."
+        )
+    shown = []
+    for k, node in enumerate(kept):
+        output = node.siblings[0]
+        queries, keys = _counted(seen, node)
+        weights = _by_head(np.asarray(node.value, np.float32))
+        heads = len(weights)
+        query, key = (
+            _of_heads(np.asarray(output.input_values[i], np.float32), heads) for i in range(2)
+        )
+        arrays[f"attention.{k}"] = weights[:, :queries, :keys]
+        arrays[f"attention_error.{k}"] = _by_head(_error_of_weights(node))[:, :queries, :keys]
+        arrays[f"query.{k}"] = query[:, :queries]
+        arrays[f"key.{k}"] = key[:, :keys]
+        scale = float(np.asarray(output.parameters.get("scale", 1.0)))
+        causal = bool(output.parameters.get("causal", False))
+        shown.append(AttentionShown(node.layer, node.index, heads, queries, keys, scale, causal))
+    return tuple(shown)
+
+
+def _counted(seen: ViewedPass, node: GlassNode) -> tuple[int, int]:
+    """Return how many queries and keys are places of the text and do not fill it up."""
+    tokens, places = seen.aim.tokens, seen.aim.places
+    whole = len(tokens) if tokens is not None else 0
+    queries, keys = (places if size == whole else size for size in node.shape[-2:])
+    return queries, keys
+
+
+def _by_head(weights: Numbers) -> Numbers:
+    """Return the weights (G, T, S) of the first example; a layer of one head has no such axis."""
+    one: Numbers = weights[0]
+    return one.reshape(-1, *one.shape[-2:])
+
+
+def _of_heads(vectors: Numbers, heads: int) -> Numbers:
+    """Return the vectors (G, T, E) of the first example; heads may share their keys."""
+    one = _by_head(vectors)
+    return np.repeat(one, heads // len(one), axis=0)
+
+
+def _error_of_weights(weights: GlassNode) -> Numbers:
+    """Return dE/dW, where Y = W V: G V^T for the error signal G of Y, plus that of W itself.
+
+    A weight that the mask hides gets 0: it is no value that could change.
+    """
+    output = weights.siblings[0]
+    value = np.asarray(output.input_values[2], np.float32)
+    arrived = np.asarray(output.error, np.float32) if output.error is not None else 0.0
+    own = np.asarray(weights.error, np.float32) if weights.error is not None else 0.0
+    found = np.matmul(arrived, np.swapaxes(value, -1, -2)) + own
+    return np.where(np.asarray(weights.value) == 0, 0.0, found).astype(np.float32)
