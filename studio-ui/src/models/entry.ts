@@ -1,6 +1,6 @@
 // From a pixel of an array's picture to the entry of the array, and back to words.
 
-import type { Cell, Tiles } from "../runs/tiles";
+import type { Cell, Tiles } from "../drawing/tiles";
 import type { Headed } from "./api";
 import type { ArrayShown } from "./headers";
 

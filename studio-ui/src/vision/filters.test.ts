@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { placeOf, valueAt } from "../runs/tiles";
+import { placeOf, valueAt } from "../drawing/tiles";
 import { filtersOf, filtersOfArray } from "./filters";
 
 // A kernel (1, 2, 3 maps, 2 filters), whose entries say where they are.

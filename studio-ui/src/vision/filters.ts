@@ -3,7 +3,7 @@
 import type { FrameArray } from "../engine/frame";
 import type { Headed } from "../models/api";
 import type { ArrayShown } from "../models/headers";
-import type { Tiles } from "../runs/tiles";
+import type { Tiles } from "../drawing/tiles";
 
 export interface Filters {
   readonly tiles: Tiles;

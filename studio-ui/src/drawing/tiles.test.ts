@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { SIGNED } from "../drawing/heat";
+import { codeOf, SIGNED } from "./heat";
 import { cellAt, fillTiles, layout, neighbor, pixelOf, placeOf, valueAt, type Tiles } from "./tiles";
 
 const tiles: Tiles = {
@@ -28,7 +28,7 @@ test("tiles stand in rows with a pixel between them", () => {
 
 test("every number has its pixel, and every pixel its number", () => {
   const out = new Uint32Array(shape.width * shape.height);
-  fillTiles(out, { ...tiles, across: 4 }, shape, 30);
+  fillTiles(out, { ...tiles, across: 4 }, shape, (place) => codeOf(tiles.data[place] ?? NaN, 30));
   for (let tile = 0; tile < 6; tile++) {
     for (let row = 0; row < 2; row++) {
       for (let column = 0; column < 3; column++) {
@@ -68,7 +68,7 @@ test("a long vector goes on in the next row", () => {
   const long = layout(vector);
   expect(long).toEqual({ wrap: 28, across: 1, down: 1, width: 28, height: 3 });
   const out = new Uint32Array(28 * 3);
-  fillTiles(out, vector, long, 100);
+  fillTiles(out, vector, long, (place) => codeOf(place, 100));
   for (const column of [0, 27, 28, 83]) {
     const [x, y] = pixelOf(vector, long, { tile: 0, row: 0, column });
     expect(cellAt(vector, long, x, y)).toEqual({ tile: 0, row: 0, column });

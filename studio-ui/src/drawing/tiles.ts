@@ -1,7 +1,7 @@
 // Tiles of numbers as one picture, and back from a place in it to the number.
 
 import type { Frame, FrameArray } from "../engine/frame";
-import { codeOf, hatched, NOT_FINITE, SIGNED, type ColorTable } from "../drawing/heat";
+import { hatched, NOT_FINITE, SIGNED, type ColorTable } from "./heat";
 
 export interface Tiles {
   readonly data: Float32Array;
@@ -80,33 +80,25 @@ export function layout(tiles: Tiles, proportion = 1.6): Shape {
   };
 }
 
-/** Fill the pixels of the whole picture; the lines between tiles stay clear. */
+/** Fill the pixels of the whole picture; lines between tiles, and places without a code, stay clear. */
 export function fillTiles(
   out: Uint32Array,
   tiles: Tiles,
   shape: Shape,
-  limit: number,
+  codeAt: (place: number) => number | null,
   table: ColorTable = SIGNED,
 ): void {
-  const { count, height, width, data } = tiles;
-  const gap = count > 1 ? 1 : 0;
+  const { count, height, width } = tiles;
   out.fill(0);
-  if (shape.wrap > 0) {
-    for (let i = 0; i < width; i++) {
-      const code = codeOf(data[i] ?? NaN, limit);
-      out[i] = code === NOT_FINITE ? hatched(i, shape.width, table) : (table[code] ?? 0);
-    }
-    return;
-  }
-  for (let tile = 0; tile < count; tile++) {
-    const left = (tile % shape.across) * (width + gap);
-    const top = Math.floor(tile / shape.across) * (height + gap);
+  for (let tile = 0, place = 0; tile < count; tile++) {
     for (let row = 0; row < height; row++) {
-      const from = (tile * height + row) * width;
-      const to = (top + row) * shape.width + left;
-      for (let column = 0; column < width; column++) {
-        const code = codeOf(data[from + column] ?? NaN, limit);
-        const pixel = to + column;
+      const [x, y] = pixelOf(tiles, shape, { tile, row, column: 0 });
+      // A vector in several rows goes on in the next one.
+      const first = y * shape.width + x;
+      for (let column = 0; column < width; column++, place++) {
+        const code = codeAt(place);
+        if (code === null) continue;
+        const pixel = first + column;
         out[pixel] = code === NOT_FINITE ? hatched(pixel, shape.width, table) : (table[code] ?? 0);
       }
     }
