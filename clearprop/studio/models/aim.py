@@ -179,13 +179,13 @@ def _changed(opened: Opened, aim: Aim, request: PassRequest) -> Aim:
             )
         return replace(aim, y=_label(opened, y, request.target or 0), is_open=False)
     if request.position is not None:
-        if request.position >= max(aim.places, 1):
+        place = aim.place if request.position == "last" else request.position
+        if place >= max(aim.places, 1):
             raise ConfigurationError(
                 "the text has no such place",
-                given=str(request.position),
+                given=str(place),
                 expected=f"0 to {aim.places - 1}",
             )
-        place = request.position
         kept = y[0, place] if y[0, place] >= 0 else PREDICTED
         y[:] = UNCOUNTED
         y[0, place] = kept

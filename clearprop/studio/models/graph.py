@@ -75,6 +75,7 @@ def network_graph(opened: Opened, program: Program | None = None) -> NetworkGrap
         input_shape=opened.input_shape,
         picture_shape=opened.picture_shape,
         longest_text=opened.longest_text,
+        continues=opened.predicts_next,
         level=vocabulary.level if vocabulary is not None else None,
         examples=len(opened),
         part=opened.subject.part,

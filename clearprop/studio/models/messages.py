@@ -128,6 +128,7 @@ class NetworkGraph(Struct, frozen=True):
         input_shape: of one example, as the model takes it; of several inputs the first.
         picture_shape: height, width and channels of the pictures that it takes; null for others.
         longest_text: how many tokens it reads at once; null where there is no limit, or no text.
+        continues: whether it predicts at each place of a text the token that comes next.
         level: what a token of its text is: "character", "word" or "symbol"; null without texts.
         examples: how many there are.
         part: which they are: "test", "development", "training", "given" or "made up".
@@ -146,6 +147,7 @@ class NetworkGraph(Struct, frozen=True):
     input_shape: tuple[int, ...]
     picture_shape: tuple[int, int, int] | None
     longest_text: int | None
+    continues: bool
     level: str | None
     examples: int
     part: str
@@ -220,7 +222,7 @@ class PassRequest(Struct, frozen=True, forbid_unknown_fields=True):
         target: number of the class with which the output is compared; null for the example's own,
             or for the predicted class where there is none.
         position: of a text: only the prediction at this place counts, so that the error signals
-            show what reaches back from there; null counts every place.
+            show what reaches back from there; "last" is the last one; null counts every place.
         roomy: whether a typed text is filled up to one of a few lengths where what comes next is
             predicted: texts of other lengths then need no new program. What fills it up comes after
             the text, so it has no influence on it.
@@ -235,7 +237,7 @@ class PassRequest(Struct, frozen=True, forbid_unknown_fields=True):
     fitted: bool = False
     inverted: bool = False
     target: Number | None = None
-    position: Number | None = None
+    position: Number | Literal["last"] | None = None
     roomy: bool = False
 
 

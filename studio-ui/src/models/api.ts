@@ -2,7 +2,7 @@
 
 import { asked, askedJson, posted, withQuery } from "../engine/asking";
 import { decode, type Frame } from "../engine/frame";
-import type { ArrayShown, BackShown, CellShown, FieldShown, MapsShown, PassShown } from "./headers";
+import type { ArrayShown, BackShown, CellShown, FieldShown, MapsShown, PassShown, SequenceShown } from "./headers";
 import type { ExampleList, NetworkGraph, PassRequest, SourceList, WhyShown } from "./messages";
 
 export interface Headed<Header> {
@@ -51,6 +51,9 @@ export const field = (pass: string, group: number, index: string, signal?: Abort
   headed<FieldShown>("field", { pass_id: pass, group, index }, signal);
 
 export const maps = (pass: string, signal?: AbortSignal) => headed<MapsShown>("maps", { pass_id: pass }, signal);
+
+export const sequence = (pass: string, signal?: AbortSignal) =>
+  headed<SequenceShown>("sequence", { pass_id: pass }, signal);
 
 /** Make a pass. */
 export async function begin(wanted: Wanted, signal?: AbortSignal): Promise<Headed<PassShown>> {

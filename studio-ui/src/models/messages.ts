@@ -88,6 +88,8 @@ export interface NetworkGraph {
   readonly picture_shape: readonly [number, number, number] | null;
   /** how many tokens it reads at once; null where there is no limit, or no text. */
   readonly longest_text: number | null;
+  /** whether it predicts at each place of a text the token that comes next. */
+  readonly continues: boolean;
   /** what a token of its text is: "character", "word" or "symbol"; null without texts. */
   readonly level: string | null;
   /** how many there are. */
@@ -154,8 +156,8 @@ export interface PassRequest {
   readonly inverted: boolean;
   /** number of the class with which the output is compared; null for the example's own, or for the predicted class where there is none. */
   readonly target: number | null;
-  /** of a text: only the prediction at this place counts, so that the error signals show what reaches back from there; null counts every place. */
-  readonly position: number | null;
+  /** of a text: only the prediction at this place counts, so that the error signals show what reaches back from there; "last" is the last one; null counts every place. */
+  readonly position: number | "last" | null;
   /** whether a typed text is filled up to one of a few lengths where what comes next is predicted: texts of other lengths then need no new program. What fills it up comes after the text, so it has no influence on it. */
   readonly roomy: boolean;
 }

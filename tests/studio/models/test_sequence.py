@@ -281,7 +281,8 @@ def test_the_target_at_the_place(gpt: Seen) -> None:
     assert (header["text"], header["place"], header["target"]) == ("abcd", 1, 2)
     assert not header["assumed"]
     assert header["pieces"] == list(ALPHABET)
-    last = read(sequence_frame(gpt.seen(text="abcd", position=3))).header
+    last = read(sequence_frame(gpt.seen(text="abcd", position="last"))).header
+    assert last["place"] == 3
     chances = frame.arrays["probability"][3]
     assert (last["target"], last["assumed"]) == (int(chances.argmax()), True)
     other = read(sequence_frame(gpt.seen(text="abcd", position=3, target=0))).header
