@@ -6,6 +6,7 @@ import type { MapsShown } from "../models/headers";
 import type { NetworkGraph, Pixels, SourceList } from "../models/messages";
 import { Loaded } from "../runs/loaded.svelte";
 import { address, remember } from "../shell/address";
+import { keep, kept } from "../shell/tab_memory";
 import { CardStore } from "./card.svelte";
 import { columnsOf, type Show } from "./columns";
 import type { Answer, Request, VisionChoices } from "./messages";
@@ -16,6 +17,12 @@ import { passRequest, type Wanted } from "./wanted";
 
 /** The source that trains in the page. */
 export const HERE = "here";
+/** The picture of the user's own that is looked at, and in which network. */
+const OWN = "vision.own";
+interface OwnKept {
+  readonly source: string;
+  readonly pixels: Pixels;
+}
 /** Between two looks at the chosen cell while the network trains. */
 const PAUSE = 250;
 
@@ -84,14 +91,20 @@ export class VisionStore {
     this.training.settings = readSettings(values);
     this.show = shown(values.get("show"));
     this.fold = values.get("every") !== "1";
-    this.wanted = { example: numbered(values.get("example")), target: numberOf(values.get("target")) };
+    const target = numberOf(values.get("target"));
+    const source = values.get("source") ?? HERE;
+    const own = kept(OWN) as OwnKept | null;
+    this.wanted =
+      own?.source === source && !values.has("example")
+        ? { example: null, pixels: own.pixels, target }
+        : { example: numbered(values.get("example")), target };
     const at = values.get("at")?.split(".").map(Number) ?? [];
     if (at.length === 4 && at.every((n) => Number.isInteger(n) && n >= 0)) {
       this.chosen = { layer: at[0] ?? 0, map: at[1] ?? 0, row: at[2] ?? 0, column: at[3] ?? 0 };
     }
     if (values.get("way") === "back") this.way = "back";
     void this.list.ask((signal) => sources(signal));
-    await this.choose(values.get("source") ?? HERE, true);
+    await this.choose(source, true);
   }
 
   /** Take what the user has changed in the address. */
@@ -117,6 +130,7 @@ export class VisionStore {
     if (!isFirst) {
       this.#choose(null);
       this.wanted = { example: 0, target: null };
+      keep(OWN, null);
       remember({ example: null, target: null });
     }
     this.made.stop();
@@ -186,7 +200,8 @@ export class VisionStore {
 
   #want(wanted: Wanted): void {
     this.wanted = wanted;
-    const { example, target } = wanted;
+    const { example, pixels, target } = wanted;
+    keep(OWN, pixels ? ({ source: this.source, pixels } satisfies OwnKept) : null);
     remember({
       example: example === null || example === 0 ? null : String(example),
       target: target === null ? null : String(target),

@@ -244,8 +244,23 @@ def test_a_digit_is_drawn(page: Any, served: Served) -> None:
     page.get_by_label("Compare with").select_option(label="1")
     until(page, "document.querySelector('.input .result').textContent.includes('target 1')")
     assert "Wrong:" in page.locator(".input .result").inner_text()
-    page.get_by_role("button", name="Clear").click()
+    page.reload()  # The drawing is in no address; the tab keeps it.
+    until(
+        page,
+        "document.querySelector('.input .result')?.textContent.includes('target 1')",
+        seconds=COMPILED,
+    )
+    page.get_by_text("It is cut to its ink, scaled").wait_for()
+    page.get_by_role("button", name="Undo").click()
     page.get_by_text("Draw here.").wait_for()
+    page.get_by_text("Example", exact=True).click()
+    until(page, "document.querySelector('.input .result').textContent.includes('target 0')")
+    page.reload()
+    until(
+        page,
+        "document.querySelector('.input .result')?.textContent.includes('target 0')",
+        seconds=COMPILED,
+    )
 
 
 def own_file(digit: int) -> bytes:
