@@ -32,11 +32,14 @@ export interface Theme {
 }
 
 const DARK = "(prefers-color-scheme: dark)";
-const follow = createSubscriber((update) => {
+const follow = createSubscriber(onTheme);
+
+/** Call back when the page becomes light or dark; returns how to stop. */
+export function onTheme(changed: () => void): () => void {
   const query = matchMedia(DARK);
-  query.addEventListener("change", update);
-  return () => query.removeEventListener("change", update);
-});
+  query.addEventListener("change", changed);
+  return () => query.removeEventListener("change", changed);
+}
 
 /** The colors that the style sheet has now; what is derived of them follows them to light and dark. */
 export function theme(): Theme {
