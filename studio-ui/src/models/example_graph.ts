@@ -49,7 +49,7 @@ export function residual(): NetworkGraph {
     group(0, "loss", "loss", "loss", 9, 1),
   ];
   return {
-    source: { id: "object:0", kind: "object", title: "net", about: "", pictures: false },
+    source: { id: "object:0", kind: "object", title: "net", about: "", pictures: false, texts: false },
     model: "Net",
     nodes,
     groups,
@@ -58,6 +58,8 @@ export function residual(): NetworkGraph {
     input_shape: [8, 8, 4],
     picture_shape: null,
     longest_text: null,
+    continues: false,
+    continues: false,
     level: null,
     examples: 1,
     part: "given",

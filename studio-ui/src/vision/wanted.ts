@@ -22,5 +22,6 @@ export function passRequest(source: string, { example, pixels, target }: Wanted)
     inverted: false,
     target,
     position: null,
+    roomy: false,
   };
 }
