@@ -34,6 +34,12 @@ export const VIEWS: readonly View[] = [
     load: () => import("./vision/Vision.svelte"),
   },
   {
+    name: "sequence",
+    title: "Sequence",
+    about: "Type a text and look into a network that continues it: every head, every gate, and what reaches back.",
+    load: () => import("./sequence/Sequence.svelte"),
+  },
+  {
     name: "runs",
     title: "Runs",
     about: "Look at trainings that were written to a folder: curves, diagnosis, and films of their weights.",

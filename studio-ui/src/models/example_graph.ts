@@ -59,7 +59,6 @@ export function residual(): NetworkGraph {
     picture_shape: null,
     longest_text: null,
     continues: false,
-    continues: false,
     level: null,
     examples: 1,
     part: "given",
