@@ -17,7 +17,8 @@ import pytest
 from clearprop import optim
 from clearprop.studio.playground import messages as m
 from clearprop.studio.playground.script import code_of
-from tests.studio.playground.page import SMALL, Page, problems
+from tests.studio.playground.page import SMALL, Page
+from tests.studio.session_page import problems
 
 ENDING = """
 import json

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from clearprop.studio.playground import messages as m
 from clearprop.studio.playground import session as sessions
 from clearprop.studio.playground.session import Session
-from tests.studio.playground.page import SMALL, Page, Picture, problems, same_weights
+from tests.studio.playground.page import SMALL, Page, Picture, same_weights
+from tests.studio.session_page import problems
 
 Settings = m.Settings
 

@@ -22,7 +22,8 @@ from clearprop.studio.vision import messages as m
 from clearprop.studio.vision import trained_network
 from clearprop.studio.vision.session import VisionSession
 from clearprop.studio.vision.trained_network import command_of, prepared, settings_of
-from tests.studio.vision.page import Picture, VisionPage, problems
+from tests.studio.session_page import problems
+from tests.studio.vision.page import Picture, VisionPage
 
 SETTINGS = m.TrainSettings(batch_size=64, epochs=3)
 MEASURES = ("objective", "training_error", "test_error")
