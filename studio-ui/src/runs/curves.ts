@@ -11,6 +11,11 @@ export const AXES: readonly { readonly value: Axis; readonly title: string; read
   { value: "seconds", title: "Time", about: "Seconds of training, without the time of compiling." },
 ];
 
+/** The axis that the address says. */
+export function axisOf(values: URLSearchParams): Axis {
+  return AXES.find((one) => one.value === values.get("x"))?.value ?? "epoch";
+}
+
 export interface RunCurves {
   readonly run: string;
   readonly version: number;
