@@ -11,6 +11,15 @@ export interface Shown {
   readonly passed: ReadonlySet<number>;
 }
 
+/** What a drawing of a pass shows. */
+export interface Drawn {
+  readonly trace: PassTrace;
+  readonly shown: Shown;
+  readonly active: PassStep | null;
+  /** The number that is asked for. */
+  readonly asked: { readonly node: number; readonly isError: boolean } | null;
+}
+
 export function shownAt(
   trace: PassTrace,
   position: number,

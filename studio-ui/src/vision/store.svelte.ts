@@ -3,7 +3,7 @@
 import type { Engine } from "../engine/engine";
 import { begin, graph, maps, sources } from "../models/api";
 import type { MapsShown } from "../models/headers";
-import type { NetworkGraph, Pixels, SourceList } from "../models/messages";
+import type { NetworkGraph, Pixels, SourceEntry, SourceList } from "../models/messages";
 import { Loaded } from "../runs/loaded.svelte";
 import { address, remember } from "../shell/address";
 import { keep, kept } from "../shell/tab_memory";
@@ -17,6 +17,14 @@ import { passRequest, type Wanted } from "./wanted";
 
 /** The source that trains in the page. */
 export const HERE = "here";
+const TRAINED: SourceEntry = {
+  id: HERE,
+  kind: "object",
+  title: "LeNet-5, trained here",
+  about: "Trains in front of you, from its first weights on.",
+  pictures: true,
+  texts: false,
+};
 /** The picture of the user's own that is looked at, and in which network. */
 const OWN = "vision.own";
 interface OwnKept {
@@ -44,7 +52,6 @@ export class VisionStore {
   readonly training: Training;
   source = $state("");
   wanted = $state.raw<Wanted>({ example: 0, target: null });
-  /** What is drawn or dropped, as the user gave it; null where an example is shown. */
   show = $state<Show>("both");
   fold = $state(true);
   hovered = $state.raw<Cell | null>(null);
@@ -56,6 +63,13 @@ export class VisionStore {
   constructor(connect: () => Engine<Request, Answer>) {
     this.training = new Training(connect);
     this.training.onOffered = (picture) => this.isHere && this.#inspect(picture);
+  }
+
+  /** The networks that take pictures; the first one is trained in the page. */
+  get offered(): readonly SourceEntry[] {
+    const known = this.list.value?.sources ?? [];
+    // Networks that other pages train are theirs.
+    return [TRAINED, ...known.filter((one) => one.pictures && !one.id.startsWith("object:trained-"))];
   }
 
   get isHere(): boolean {
