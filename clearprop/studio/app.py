@@ -84,21 +84,25 @@ class Studio:
         self._preloaded = threading.Event()
 
     def app(self, hosts: Sequence[str], token: str | None = None) -> ASGIApp:
-        """Return the application.
+        """Return the application behind its guard.
 
         Args:
             hosts: addresses that it answers under.
             token: that it demands; None where only this machine can reach it.
         """
-        packing = Middleware(GZipMiddleware, compresslevel=6)
-        app = Starlette(
+        # Over a network the page is worth packing.
+        packing = [Middleware(GZipMiddleware, compresslevel=6)] if token is not None else []
+        # The guard stands around everything that Starlette answers by itself.
+        return Guard(self.unguarded(packing), hosts, token)
+
+    def unguarded(self, middleware: Sequence[Middleware] = ()) -> ASGIApp:
+        """Return the application for those who cannot be strangers, such as a notebook's cell."""
+        return Starlette(
             routes=self.routes(),
-            # Over a network the page is worth packing.
-            middleware=[] if token is None else [packing],
+            middleware=middleware,
             exception_handlers=dict.fromkeys(RAISED, error_answer),
             lifespan=self._lifespan,
         )
-        return Guard(app, hosts, token)  # around everything that Starlette answers by itself
 
     def routes(self) -> list[BaseRoute]:
         """Return what can be asked for."""

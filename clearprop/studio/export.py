@@ -17,7 +17,7 @@ import msgspec
 from clearprop.errors import ConfigurationError, RunError, unknown_name
 from clearprop.files import read_errors, write_output
 from clearprop.studio.kept_answers import Budget, kept_answers
-from clearprop.studio.pages import COMMAND, STATIC
+from clearprop.studio.pages import COMMAND, STATIC, built_file
 from clearprop.studio.playground.messages import Settings
 
 CLASSROOM = "classroom.html"
@@ -95,14 +95,7 @@ def page_with(template: str, content: Mapping[str, Any]) -> str:
 
 
 def _template(static: Path) -> str:
-    file = static / CLASSROOM
-    if not file.is_file():
-        raise RunError(
-            "the classroom file is missing: it is built from the folder studio-ui by Node.js",
-            where=str(file),
-            fix=f"{COMMAND} (in the folder of the sources), which installs Node.js if none is "
-            "found; or install a wheel of clearprop, which contains the page",
-        )
+    file = built_file(CLASSROOM, static)
     with read_errors(file, RunError):
         return file.read_text(encoding="utf-8")
 

@@ -36,19 +36,30 @@ FOREVER = "public, max-age=31536000, immutable"
 NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 
 
-def check_page(static: Path = STATIC) -> None:
-    """Check that the page has been built.
+def built_file(name: str, static: Path = STATIC) -> Path:
+    """Return the path of a built file of the page.
 
     Raises:
         RunError: it is missing; the error names the command that brings it.
     """
-    if not (static / INDEX).is_file():
+    file = static / name
+    if not file.is_file():
         raise RunError(
             "the page of the studio is missing: it is built from the folder studio-ui by Node.js",
-            where=str(static / INDEX),
+            where=str(file),
             fix=f"{COMMAND} (in the folder of the sources), which installs Node.js if none is "
             "found; or install a wheel of clearprop, which contains the page",
         )
+    return file
+
+
+def check_page(static: Path = STATIC) -> None:
+    """Check that the page has been built.
+
+    Raises:
+        RunError: it is missing.
+    """
+    built_file(INDEX, static)
 
 
 class Pages:

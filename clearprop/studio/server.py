@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
 import errno
 import html
+import importlib.util
 import ipaddress
 import os
 import secrets
@@ -14,7 +16,7 @@ import sys
 import threading
 import webbrowser
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import uvicorn
@@ -35,6 +37,8 @@ CLOSING = 60.0
 
 START = 30.0
 """So many seconds a server in a thread may take until it listens."""
+
+WITHOUT_WIDGET = "With <code>pip install 'clearprop[notebook]'</code> it is shown here."
 
 DOCUMENTATION = ("192.0.2.1", 9)
 """An address that belongs to nobody (RFC 5737); nothing is sent to it."""
@@ -95,7 +99,8 @@ class StudioServer:
         self.place = Place(address, self._listening.getsockname()[1], token)
         self.url = self.place.url(view)
         """The address for a browser."""
-        self._studio = studio
+        self.view = view
+        self.studio = studio
         self._server = _Announcing(_config(studio, self.place))
         self._thread: threading.Thread | None = None
 
@@ -133,16 +138,27 @@ class StudioServer:
         atexit.unregister(self.close)
         if self._thread is None:
             self._listening.close()
-            self._studio.close()
+            self.studio.close()
         elif self._thread is not threading.current_thread():
             self._thread.join()
-            self._studio.wait(CLOSING)
+            self.studio.wait(CLOSING)
 
     def wait(self) -> None:
         """Wait until the server has ended, as a program does whose only purpose it is."""
         with contextlib.suppress(KeyboardInterrupt), self:
             while self._thread is not None and self._thread.is_alive():
                 self._thread.join(1.0)
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop of its thread.
+
+        Raises:
+            RunError: it does not serve.
+        """
+        if not self.is_open or self._server.loop is None:
+            raise RunError("the studio is closed", where=self.url, fix="cp.studio(...) opens one")
+        return self._server.loop
 
     @property
     def is_open(self) -> bool:
@@ -163,18 +179,27 @@ class StudioServer:
     def __repr__(self) -> str:
         return f"<the studio at {self.url}>" if self.is_open else "<the studio, closed>"
 
-    def _repr_html_(self) -> str:
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """Show the page in the cell of a notebook; without the extra for it, a link."""
+        if self.is_open and importlib.util.find_spec("anywidget") is not None:
+            from clearprop.studio.notebook import StudioWidget
+
+            return StudioWidget(self)._repr_mimebundle_(**options)
+        return {"text/plain": repr(self), "text/html": self._link()}
+
+    def _link(self) -> str:
         if not self.is_open:
             return "<p>The studio is closed.</p>"
         url = html.escape(self.url, quote=True)
-        return f'<p>The studio: <a href="{url}" target="_blank" rel="noopener">{url}</a></p>'
+        link = f'<a href="{url}" target="_blank" rel="noopener">{url}</a>'
+        return f"<p>The studio: {link}. {WITHOUT_WIDGET}</p>"
 
     def _serve(self) -> None:
         try:
             self._server.run(sockets=[self._listening])
         finally:
             self._listening.close()
-            self._studio.close()
+            self.studio.close()
 
     def _open_browser(self) -> None:
         if self._server.announced.wait(START):
@@ -187,9 +212,11 @@ class _Announcing(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.announced = threading.Event()
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""
+        self.loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self.announced.set()
 

@@ -136,7 +136,7 @@ def test_what_cannot_be_exported_is_told(
 
 
 def test_a_page_that_is_not_built_is_told(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="the classroom file is missing") as error:
+    with pytest.raises(RunError, match="page of the studio is missing") as error:
         export_page(tmp_path / "class.html", static=tmp_path)
     assert "make studio" in str(error.value)
 

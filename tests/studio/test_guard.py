@@ -64,7 +64,7 @@ def test_another_page_cannot_change_anything(client: Client, origin: str) -> Non
     answer = client("/api/tables?name=a.csv", "POST", b"x,y\n1,2\n", headers)
     assert answer.status == 403
     assert "only the page of the studio" in answer.json["message"]
-    assert len(client.server._studio.tables) == 0
+    assert len(client.server.studio.tables) == 0
 
 
 def test_without_an_origin_nothing_changes(client: Client) -> None:

@@ -61,7 +61,7 @@ def test_a_browser_is_opened_but_not_beside_a_notebook(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
     with cp.studio(port=0) as server:
         assert len(opened) == 1
-        assert server.url in server._repr_html_()
+        assert server.url in server._link()
 
 
 def test_a_run_is_opened_by_its_folder(tmp_path: Path) -> None:

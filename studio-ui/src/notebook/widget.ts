@@ -1,0 +1,105 @@
+// What runs in the cell of a notebook: it shows the page in a frame of its own, which keeps the
+// styles and the address of both apart, and passes messages between the page and the kernel.
+
+/** What a host of widgets gives (the interface of anywidget). */
+interface Model {
+  get(name: string): unknown;
+  send(content: unknown, callbacks?: unknown, buffers?: ArrayBuffer[]): void;
+  on(event: string, callback: (content: Told, buffers: readonly DataView[]) => void): void;
+  off(event: string, callback: (content: Told, buffers: readonly DataView[]) => void): void;
+}
+
+interface Told {
+  readonly type: string;
+}
+
+/** A message with its buffers, as the page sends and gets it. */
+export type Passed = readonly [content: unknown, buffers: ArrayBuffer[]];
+
+/** The first message to the page; the port for all others comes with it. */
+export interface Greeting {
+  readonly greeting: "clearprop studio";
+  readonly home: string;
+}
+
+const STYLE = `
+  .clearprop-studio { font: 13px system-ui, sans-serif; padding-right: 2px; }
+  .clearprop-studio iframe {
+    box-sizing: border-box; width: 100%; border: 1px solid #8886; border-radius: 6px; resize: vertical;
+  }
+  .clearprop-studio p { display: flex; gap: 12px; justify-content: end; margin: 4px 0 0; }
+  .clearprop-studio button { all: unset; cursor: pointer; text-decoration: underline; }
+  .clearprop-studio button:focus-visible { outline: 2px solid; outline-offset: 2px; }
+`;
+
+function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
+  const box = document.createElement("div");
+  box.className = "clearprop-studio";
+  const style = document.createElement("style");
+  style.textContent = STYLE;
+  const frame = document.createElement("iframe");
+  frame.title = "clearprop studio";
+  frame.allow = "clipboard-write; fullscreen";
+  frame.style.height = `${String(model.get("height"))}px`;
+  const follow = (): void => {
+    frame.style.colorScheme = isDark(el) ? "dark" : "light";
+  };
+  const themes = new MutationObserver(follow); // themes are attributes of these
+  for (const part of [document.documentElement, document.body]) themes.observe(part, { attributes: true });
+  box.append(style, frame, bar(frame, `${String(model.get("home"))}${String(model.get("view"))}`));
+  el.append(box);
+  follow();
+
+  const { port1: own, port2: given } = new MessageChannel();
+  let address = "";
+  own.onmessage = ({ data }: MessageEvent<Passed>) => model.send(data[0], undefined, data[1]);
+  const take = (content: Told, buffers: readonly DataView[]): void => {
+    const copies = buffers.map(copied);
+    if (content.type !== "page") own.postMessage([content, copies], copies);
+    else if (!address && copies[0]) {
+      address = URL.createObjectURL(new Blob([copies[0]], { type: "text/html" }));
+      frame.onload = () => {
+        frame.onload = null;
+        const greeting: Greeting = { greeting: "clearprop studio", home: String(model.get("home")) };
+        frame.contentWindow?.postMessage(greeting, "*", [given]);
+      };
+      frame.src = address + String(model.get("view"));
+    }
+  };
+  model.on("msg:custom", take);
+  model.send({ type: "page" });
+  return () => {
+    themes.disconnect();
+    model.off("msg:custom", take);
+    own.postMessage([{ type: "gone" }, []]);
+    URL.revokeObjectURL(address);
+    setTimeout(() => own.close(), 1000); // the page closes its connections before
+  };
+}
+
+function bar(frame: HTMLIFrameElement, link: string): HTMLElement {
+  const line = document.createElement("p");
+  const whole = document.createElement("button");
+  whole.textContent = "Full screen";
+  whole.onclick = () => void frame.requestFullscreen();
+  const tab = document.createElement("a");
+  Object.assign(tab, { href: link, target: "_blank", rel: "noopener", textContent: "Open in a tab" });
+  tab.title = "Works where the kernel runs on this machine.";
+  line.append(whole, tab);
+  return line;
+}
+
+/** Whether the notebook is dark: its theme need not be that of the browser. */
+function isDark(el: HTMLElement): boolean {
+  const parts = getComputedStyle(el).color.match(/[\d.]+/g)?.map(Number) ?? [];
+  const [red = 0, green = 0, blue = 0] = parts;
+  return red + green + blue > 384; // its text is light
+}
+
+function copied(view: DataView): ArrayBuffer {
+  const copy = new Uint8Array(view.byteLength);
+  copy.set(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+  return copy.buffer;
+}
+
+export default { render };

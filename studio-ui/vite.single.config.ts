@@ -1,0 +1,17 @@
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { defineConfig } from "vite";
+import { viteSingleFile } from "vite-plugin-singlefile";
+
+// Pages in one HTML file each, which need no server for their parts. The mode is the name of the page:
+// `classroom` works from a disk, and `clearprop studio --export` writes data into it; `notebook` is
+// the page in the cell of a notebook. They are built after the page, into the same folder.
+export default defineConfig(({ mode }) => ({
+  plugins: [svelte(), viteSingleFile({ removeViteModuleLoader: true })],
+  base: "./",
+  build: {
+    outDir: "../clearprop/studio/static",
+    emptyOutDir: false,
+    target: "es2022",
+    rollupOptions: { input: `${mode}.html` },
+  },
+}));
