@@ -1,5 +1,6 @@
 // The next character: the most probable ones, the error signals of their logits, and drawing one.
 
+import { number, percent } from "../drawing/numbers";
 import { Random } from "../dense/random";
 import { at, type SequencePicture } from "./picture";
 
@@ -30,6 +31,11 @@ export function chancesAt(picture: SequencePicture, place: number, most: number)
   const first = order.slice(0, most);
   if (target !== null && !first.includes(target)) first.push(target);
   return first.map(row);
+}
+
+/** A probability as percent, with digits where it is small. */
+export function chanceText(p: number): string {
+  return p > 0 && p < 0.001 ? `${number(100 * p, 2)} %` : percent(p);
 }
 
 const sortable = (x: number) => (Number.isNaN(x) ? -1 : x);

@@ -130,8 +130,15 @@ export function limitOf(data: Float32Array): number {
   return limit;
 }
 
-/** Whether some number is not finite. */
-export function hasStrange(data: Float32Array): boolean {
-  for (const x of data) if (!Number.isFinite(x)) return true;
-  return false;
+/** Whether some number of a pass is not finite. */
+export function isStrange({ probability, logitError, heads, layers, streams }: SequencePicture): boolean {
+  const tables = [
+    probability,
+    logitError,
+    streams.value,
+    streams.error,
+    ...heads.flatMap((head) => [head.weights, head.errors]),
+    ...layers.flatMap((layer) => [...layer.values.values(), ...layer.errors.values()]),
+  ];
+  return tables.some((table) => table?.data.some((x) => !Number.isFinite(x)));
 }

@@ -66,7 +66,7 @@ export class SequenceStore {
 
   /** Whether the picture is that of the text in the field. */
   get isCurrent(): boolean {
-    return this.picture !== null && !this.made.isLoading && !this.isPausing;
+    return this.picture !== null && !this.made.isLoading && !this.made.problem && !this.isPausing;
   }
 
   // --- begin ----------------------------------------------------------------------------------------
@@ -176,6 +176,7 @@ export class SequenceStore {
       this.made.stop();
       this.made.isLoading = false;
       this.made.value = null;
+      this.made.problem = null;
       return;
     }
     this.isPausing = true;
