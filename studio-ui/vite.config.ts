@@ -1,11 +1,13 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
 
+import { lessons } from "./lessons_plugin.ts";
+
 const STUDIO = "http://127.0.0.1:8150";
 
 // The page is built into the package, which serves it; `npm run dev` asks a running studio for data.
 export default defineConfig({
-  plugins: [svelte()],
+  plugins: [svelte(), lessons()],
   base: "./",
   build: {
     outDir: "../clearprop/studio/static",

@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "studio-ui"
 STATIC = ROOT / "clearprop" / "studio" / "static"
 STYLES = ROOT / "clearprop" / "glass" / "templates"
+LESSONS = ROOT / "docs" / "lessons"
 MODULES = "node_modules"
 HASH = "sources.sha256"
 
@@ -103,7 +104,8 @@ def fingerprint() -> str:
         and not any(part.startswith(".") for part in path.relative_to(SOURCES).parts)
     ]
     total = hashlib.sha256()
-    for path in sorted([*files, *STYLES.glob("*.css")], key=lambda path: path.as_posix()):
+    files += [*STYLES.glob("*.css"), *LESSONS.glob("*.md")]
+    for path in sorted(files, key=lambda path: path.as_posix()):
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         total.update(f"{path.relative_to(ROOT).as_posix()} {content}\n".encode())
     return total.hexdigest()
