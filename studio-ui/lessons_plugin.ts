@@ -7,6 +7,14 @@ const OTHER = /^([\w-]+)\.md(?:#.*)?$/;
 // Text alone becomes HTML: markup in a lesson is shown as it is written.
 const markdown = new MarkdownIt({ html: false });
 
+// Long lines scroll, so the keyboard must reach them.
+for (const kind of ["fence", "code_block"] as const) {
+  markdown.renderer.rules[kind] = (tokens, index) => {
+    const text = markdown.utils.escapeHtml(tokens[index]?.content ?? "");
+    return `<pre tabindex="0"><code>${text}</code></pre>\n`;
+  };
+}
+
 /**
  * Lets the page import the lessons of the documentation: `NAME.md` is its HTML, and `NAME.md?title`
  * its title. A link to another lesson becomes "#NAME"; a link to another page becomes text, and a
