@@ -29,6 +29,11 @@ RUNS = (
     ("train", "lenet5", "--data", "digits", "--set", "epochs=4", "--set", "snapshots=log"),
     ("train", "som", "--set", "snapshots=log", "--no-report"),
 )
+TEXTS = (
+    ("train", "char-lstm", "--set", "epochs=4", "--set", "hidden_size=96", "--no-report"),
+    ("train", "char-gpt", "--set", "epochs=6", "--set", "width=64", "--no-report"),
+)
+TEXT = "text=The+value+of+the+attribute+is+a+list"
 
 
 def playground(page: Any) -> None:
@@ -55,6 +60,8 @@ PICTURES: dict[str, tuple[str, Callable[[Any], None]]] = {
     "playground": ("#/playground", playground),
     "backward": ("#/backward?page=gate", gate),
     "vision": ("#/vision?source=run:lenet5-1&example=worst&at=6.5.4.4", look),
+    "sequence": (f"#/sequence?source=run:char-gpt-1&{TEXT}&show=error&head=9", look),
+    "recurrent": (f"#/sequence?source=run:char-lstm-1&{TEXT}&units=error", look),
     "runs": ("#/runs?run=lenet5-1", look),
     "models": ("#/models?source=run:lenet5-1&at=layers.1.conv2", look),
 }
@@ -86,9 +93,10 @@ def main() -> int:
     wanted = sys.argv[1:] or list(PICTURES)
     command = [sys.executable, "-m", "clearprop"]
     with tempfile.TemporaryDirectory() as folder:
-        if {"vision", "runs", "models"} & set(wanted):
-            for arguments in RUNS:
-                subprocess.run([*command, *arguments], cwd=folder, check=True)
+        pictures = RUNS if {"vision", "runs", "models"} & set(wanted) else ()
+        texts = TEXTS if {"sequence", "recurrent"} & set(wanted) else ()
+        for arguments in (*pictures, *texts):
+            subprocess.run([*command, *arguments], cwd=folder, check=True)
         server = subprocess.Popen(
             [*command, "studio", "--no-browser", "--port", "0"],
             cwd=folder,

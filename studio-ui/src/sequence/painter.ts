@@ -2,8 +2,12 @@
 
 import { Atlas } from "../drawing/atlas";
 import type { Theme } from "../drawing/canvas";
-import { codeOf } from "../drawing/heat";
+import { codeOf, css, NOT_FINITE, signedColor } from "../drawing/heat";
 import type { Table } from "./picture";
+
+const STRIPE = 5;
+const GRAY = css(signedColor(NaN));
+const PALE = css(signedColor(0));
 
 export interface Cell {
   readonly row: number;
@@ -40,6 +44,8 @@ export class TablePainter {
   #table: Table | null = null;
   #limit = NaN;
   #root = false;
+  /** Numbers of the cells that are not finite. */
+  #strange: readonly number[] = [];
 
   /** `hides` says of a row from which column on nothing is drawn. */
   paint(
@@ -52,26 +58,41 @@ export class TablePainter {
   ): void {
     if (table !== this.#table || limit !== this.#limit || root !== this.#root) {
       [this.#table, this.#limit, this.#root] = [table, limit, root];
-      this.#atlas.fill(codesOf(table, limit, root), 1, table.columns, undefined, table.rows);
+      const codes = codesOf(table, limit, root);
+      this.#atlas.fill(codes, 1, table.columns, undefined, table.rows);
+      this.#strange = [...codes.keys()].filter((k) => codes[k] === NOT_FINITE);
     }
     context.imageSmoothingEnabled = false;
-    if (!hides) {
-      this.#draw(context, box);
-      return;
-    }
     context.save();
     context.beginPath();
     const [wide, high] = [box.width / table.columns, box.height / table.rows];
     for (let row = 0; row < table.rows; row++) {
-      context.rect(box.x, box.y + row * high, Math.min(table.columns, hides(row)) * wide, high);
+      context.rect(box.x, box.y + row * high, Math.min(table.columns, hides?.(row) ?? Infinity) * wide, high);
     }
     context.clip();
-    this.#draw(context, box);
+    this.#atlas.draw(context, 0, box.x, box.y, box.width, box.height);
+    if (this.#strange.length > 0) this.#stripe(context, table, box);
     context.restore();
   }
 
-  #draw(context: CanvasRenderingContext2D, box: Box): void {
-    this.#atlas.draw(context, 0, box.x, box.y, box.width, box.height);
+  /** Stripes over the cells that are not finite, however large the cells are. */
+  #stripe(context: CanvasRenderingContext2D, table: Table, box: Box): void {
+    const [wide, high] = [box.width / table.columns, box.height / table.rows];
+    context.beginPath();
+    for (const k of this.#strange) {
+      context.rect(box.x + (k % table.columns) * wide, box.y + Math.floor(k / table.columns) * high, wide, high);
+    }
+    context.clip();
+    context.fillStyle = PALE;
+    context.fillRect(box.x, box.y, box.width, box.height);
+    context.beginPath();
+    for (let x = box.x - box.height; x < box.x + box.width; x += STRIPE) {
+      context.moveTo(x, box.y + box.height);
+      context.lineTo(x + box.height, box.y);
+    }
+    context.lineWidth = STRIPE / 3;
+    context.strokeStyle = GRAY;
+    context.stroke();
   }
 }
 

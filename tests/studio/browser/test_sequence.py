@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import clearprop as cp
+from clearprop import nn
 from clearprop.glass.drawings.attention import attention_of
 from clearprop.recipes.experiment import prepare
 from tests.studio.browser.conftest import Axe, serving, until
@@ -350,6 +352,23 @@ def test_nothing_is_trained_yet(page: Any, tmp_path: Path) -> None:
         assert "clearprop train char-lstm" in text
         assert "The weights are initial values" in text
         assert page.get_by_label("Network", exact=True).input_value() == "network:gpt"
+
+
+def test_numbers_that_are_not_finite_are_explained(page: Any, served: Served) -> None:
+    run = cp.load(served.folder / "runs" / "char-gpt-1")
+    model: Any = run.model
+    broken = jax.tree.map(lambda w: jnp.full_like(w, jnp.nan), nn.layer_at(model, "norm"))
+    cp.save(
+        nn.replace_layer(model, "norm", broken),
+        served.folder / "runs" / "broken.safetensors",
+        run.preprocessor,
+    )
+    opened(page, served, shown(page, source="file:broken.safetensors"))
+    text = page.inner_text("main")
+    assert "Some numbers of this pass are not finite: they are striped." in text
+    assert "Not a number: the result of a step that has none" in text
+    assert page.get_by_role("button", name="Append 20").is_disabled()
+    assert page.locator(".tokens .strange").count() == len(TEXT)
 
 
 # --- everybody -----------------------------------------------------------------------------------

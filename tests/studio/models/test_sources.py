@@ -293,6 +293,8 @@ def test_a_run_on_a_text_is_known_by_its_preparation(tmp_path: Path) -> None:
     text = tmp_path / "rhyme.txt"
     text.write_text("round and round the rugged rock the ragged rascal ran. " * 40)
     values = {"data": {"name": str(text)}, "epochs": 1, "hidden_size": 4}
-    experiment.prepare("char-lstm", values).train(folder=tmp_path / "runs" / "rhyme", progress=False)
+    experiment.prepare("char-lstm", values).train(
+        folder=tmp_path / "runs" / "rhyme", progress=False
+    )
     (entry,) = (e for e in Sources(tmp_path / "runs").listed().sources if e.kind == "run")
     assert (entry.id, entry.texts) == ("run:rhyme", True)
