@@ -6,14 +6,14 @@ kernel runs on another machine. It needs the extra ``clearprop[notebook]``.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import anywidget
-import traitlets
+from starlette.types import ASGIApp
 
 from clearprop.studio.channel import Channel
 from clearprop.studio.pages import built_file
-from clearprop.studio.server import StudioServer
 
 PAGE, FRAME = "notebook.html", "widget.js"
 """The built files: the page in one file, and what shows it in a cell."""
@@ -23,30 +23,32 @@ class StudioWidget(anywidget.AnyWidget):
     """Shows a studio in the cell of a notebook.
 
     Args:
-        server: of the studio; it serves.
+        app: the application of the studio.
+        loop: that runs, in another thread: the application works there.
+        home: the address of the studio for a browser on this machine.
+        view: what the page opens, such as "#/playground".
         height: of the widget, in pixels of the page.
 
     Raises:
         RunError: the page is not built.
     """
 
-    view = traitlets.Unicode("").tag(sync=True)
-    home = traitlets.Unicode("").tag(sync=True)
-    height = traitlets.Int(720).tag(sync=True)
-
-    def __init__(self, server: StudioServer, *, height: int = 720) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        loop: asyncio.AbstractEventLoop,
+        home: str,
+        view: str = "",
+        height: int = 720,
+    ) -> None:
         self._page = _built(PAGE).encode()
-        super().__init__(
-            _esm=_built(FRAME),
-            view=server.view,
-            home=server.place.url(),
-            height=height,
-        )
-        self._channel = Channel(server.studio.unguarded(), server.loop, self.send)
+        self._greeting = {"type": "page", "home": home, "view": view, "height": height}
+        super().__init__(_esm=_built(FRAME))
+        self._channel = Channel(app, loop, self.send)
         self.on_msg(self._take)
 
     def close(self) -> None:
-        """Close the widget, and the connections of its pages; the server goes on."""
+        """Close the widget, and the connections of its pages; the studio goes on."""
         if hasattr(self, "_channel"):
             self._channel.close()
         super().close()
@@ -55,8 +57,8 @@ class StudioWidget(anywidget.AnyWidget):
         """Take a message: a page asks for itself, or for what the application answers."""
         del widget
         if content == {"type": "page"}:
-            # Not a trait: those are saved in the file of the notebook.
-            self.send({"type": "page"}, [self._page])
+            # No traits of the widget: those are saved in the file of the notebook.
+            self.send(self._greeting, [self._page])
         else:
             self._channel.take(content, buffers)
 

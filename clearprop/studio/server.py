@@ -182,10 +182,23 @@ class StudioServer:
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """Show the page in the cell of a notebook; without the extra for it, a link."""
         if self.is_open and importlib.util.find_spec("anywidget") is not None:
-            from clearprop.studio.notebook import StudioWidget
-
-            return StudioWidget(self)._repr_mimebundle_(**options)
+            return self.widget()._repr_mimebundle_(**options)
         return {"text/plain": repr(self), "text/html": self._link()}
+
+    def widget(self, height: int = 720) -> Any:
+        """Return a widget that shows the page in a notebook; it needs ``clearprop[notebook]``.
+
+        Args:
+            height: in pixels of the page.
+
+        Raises:
+            RunError: the studio is closed, or its page is not built.
+            ModuleNotFoundError: the extra is missing.
+        """
+        from clearprop.studio.notebook import StudioWidget
+
+        app, home = self.studio.unguarded(), self.place.url()
+        return StudioWidget(app, self.loop, home, self.view, height)
 
     def _link(self) -> str:
         if not self.is_open:

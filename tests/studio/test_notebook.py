@@ -28,7 +28,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def widget(built: Path, client: Client) -> Iterator[StudioWidget]:
     del built
-    made = StudioWidget(client.server, height=500)
+    made: StudioWidget = client.server.widget(height=500)
     yield made
     made.close()
 
@@ -41,11 +41,9 @@ def messages_of(widget: StudioWidget, monkeypatch: pytest.MonkeyPatch) -> list[A
     return sent
 
 
-def test_the_file_of_the_notebook_keeps_no_page(widget: StudioWidget, client: Client) -> None:
+def test_the_file_of_the_notebook_keeps_no_page(widget: StudioWidget) -> None:
     state = widget.get_state()
     assert state["_esm"] == "export default {};"
-    assert (state["view"], state["height"]) == ("", 500)
-    assert state["home"] == client.server.url
     assert "page é" not in repr(state)
 
 
@@ -54,7 +52,8 @@ def test_the_page_and_its_answers_come_as_messages(
 ) -> None:
     sent = messages_of(widget, monkeypatch)
     widget._handle_custom_msg({"type": "page"}, [])
-    assert sent.pop() == ({"type": "page"}, ["<!doctype html><title>page é</title>".encode()])
+    greeting = {"type": "page", "home": client.server.url, "view": "", "height": 500}
+    assert sent.pop() == (greeting, ["<!doctype html><title>page é</title>".encode()])
     asked = {
         "type": "ask",
         "id": "1",
@@ -91,7 +90,7 @@ def test_a_closed_server_has_no_widget(built: Path, start: Started) -> None:
     server: StudioServer = start().server
     server.close()
     with pytest.raises(RunError, match="the studio is closed"):
-        StudioWidget(server)
+        server.widget()
 
 
 def test_a_page_that_is_not_built_is_named(
@@ -99,4 +98,4 @@ def test_a_page_that_is_not_built_is_named(
 ) -> None:
     monkeypatch.setattr(pages.built_file, "__defaults__", (tmp_path,))
     with pytest.raises(RunError, match="make studio"):
-        StudioWidget(client.server)
+        client.server.widget()

@@ -3,15 +3,17 @@
 
 /** What a host of widgets gives (the interface of anywidget). */
 interface Model {
-  get(name: string): unknown;
   send(content: unknown, callbacks?: unknown, buffers?: ArrayBuffer[]): void;
-  on(event: string, callback: (content: Told, buffers: readonly DataView[]) => void): void;
-  off(event: string, callback: (content: Told, buffers: readonly DataView[]) => void): void;
+  on(event: string, callback: Callback): void;
+  off(event: string, callback: Callback): void;
 }
 
-interface Told {
-  readonly type: string;
-}
+type Callback = (content: Told, buffers: readonly DataView[]) => void;
+
+/** The page itself, which comes first, or what is for the page. */
+type Told =
+  | { readonly type: "page"; readonly home: string; readonly view: string; readonly height: number }
+  | { readonly type: "other" };
 
 /** A message with its buffers, as the page sends and gets it. */
 export type Passed = readonly [content: unknown, buffers: ArrayBuffer[]];
@@ -40,30 +42,32 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const frame = document.createElement("iframe");
   frame.title = "clearprop studio";
   frame.allow = "clipboard-write; fullscreen";
-  frame.style.height = `${String(model.get("height"))}px`;
   const follow = (): void => {
     frame.style.colorScheme = isDark(el) ? "dark" : "light";
   };
   const themes = new MutationObserver(follow); // themes are attributes of these
   for (const part of [document.documentElement, document.body]) themes.observe(part, { attributes: true });
-  box.append(style, frame, bar(frame, `${String(model.get("home"))}${String(model.get("view"))}`));
+  box.append(style, frame);
   el.append(box);
   follow();
 
   const { port1: own, port2: given } = new MessageChannel();
   let address = "";
   own.onmessage = ({ data }: MessageEvent<Passed>) => model.send(data[0], undefined, data[1]);
-  const take = (content: Told, buffers: readonly DataView[]): void => {
+  const take = (told: Told, buffers: readonly DataView[]): void => {
     const copies = buffers.map(copied);
-    if (content.type !== "page") own.postMessage([content, copies], copies);
+    if (told.type !== "page") own.postMessage([told, copies], copies);
     else if (!address && copies[0]) {
+      const { home, view, height } = told;
       address = URL.createObjectURL(new Blob([copies[0]], { type: "text/html" }));
       frame.onload = () => {
         frame.onload = null;
-        const greeting: Greeting = { greeting: "clearprop studio", home: String(model.get("home")) };
+        const greeting: Greeting = { greeting: "clearprop studio", home };
         frame.contentWindow?.postMessage(greeting, "*", [given]);
       };
-      frame.src = address + String(model.get("view"));
+      frame.style.height = `${height}px`;
+      frame.src = address + view;
+      box.append(bar(frame, home + view));
     }
   };
   model.on("msg:custom", take);

@@ -14,7 +14,7 @@ import pytest
 
 import clearprop as cp
 from clearprop import nn
-from clearprop.studio.notebook import FRAME, PAGE, StudioWidget
+from clearprop.studio.notebook import FRAME, PAGE
 from clearprop.studio.pages import STATIC
 from clearprop.studio.server import StudioServer
 
@@ -31,17 +31,15 @@ PAGE_OF_HOST = """<!doctype html><meta charset="utf-8"><title>notebook</title>
   const bytes = (text) => Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
   const signs = (buffer) => Array.from(new Uint8Array(buffer), (one) => String.fromCharCode(one));
   const text = (buffer) => btoa(signs(buffer).join(""));
-  const state = JSON.parse(await fromKernel("state"));
   const listeners = new Set();
   const model = {
-    get: (name) => state[name],
     send: (content, _, buffers = []) => toKernel(JSON.stringify([content, buffers.map(text)])),
     on: (_, listener) => listeners.add(listener),
     off: (_, listener) => listeners.delete(listener),
   };
   window.leave = widget.render({ model, el: document.getElementById("cell") });
   setInterval(async () => {
-    for (const [content, buffers] of JSON.parse(await fromKernel("messages")))
+    for (const [content, buffers] of JSON.parse(await fromKernel()))
       for (const listener of listeners)
         listener(content, buffers.map((one) => new DataView(bytes(one).buffer)));
   }, 20);
@@ -53,7 +51,7 @@ class Notebook:
 
     def __init__(self, page: Any, server: StudioServer) -> None:
         self.page = page
-        self.widget = StudioWidget(server, height=760)
+        self.widget = server.widget(height=760)
         self._messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
         keep = lambda content, buffers=(): self._messages.put((content, buffers))  # noqa: E731
         self.widget.send = keep  # type: ignore[method-assign]
@@ -83,11 +81,7 @@ class Notebook:
         decoded = [base64.b64decode(one) for one in buffers]
         self.widget._handle_custom_msg(content, decoded)
 
-    def _from_kernel(self, what: str) -> str:
-        if what == "state":
-            return json.dumps(
-                {name: getattr(self.widget, name) for name in ("view", "home", "height")}
-            )
+    def _from_kernel(self) -> str:
         found = []
         while not self._messages.empty():
             content, buffers = self._messages.get()
