@@ -42,14 +42,8 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const frame = document.createElement("iframe");
   frame.title = "clearprop studio";
   frame.allow = "clipboard-write; fullscreen";
-  const follow = (): void => {
-    frame.style.colorScheme = isDark(el) ? "dark" : "light";
-  };
-  const themes = new MutationObserver(follow); // themes are attributes of these
-  for (const part of [document.documentElement, document.body]) themes.observe(part, { attributes: true });
   box.append(style, frame);
   el.append(box);
-  follow();
 
   const { port1: own, port2: given } = new MessageChannel();
   let address = "";
@@ -73,7 +67,6 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   model.on("msg:custom", take);
   model.send({ type: "page" });
   return () => {
-    themes.disconnect();
     model.off("msg:custom", take);
     own.postMessage([{ type: "gone" }, []]);
     URL.revokeObjectURL(address);
@@ -91,13 +84,6 @@ function bar(frame: HTMLIFrameElement, link: string): HTMLElement {
   tab.title = "Works where the kernel runs on this machine.";
   line.append(whole, tab);
   return line;
-}
-
-/** Whether the notebook is dark: its theme need not be that of the browser. */
-function isDark(el: HTMLElement): boolean {
-  const parts = getComputedStyle(el).color.match(/[\d.]+/g)?.map(Number) ?? [];
-  const [red = 0, green = 0, blue = 0] = parts;
-  return red + green + blue > 384; // its text is light
 }
 
 function copied(view: DataView): ArrayBuffer {
