@@ -1,7 +1,7 @@
 """The studio inside a notebook: a widget whose page reaches the kernel by the widget's messages.
 
-It works wherever widgets do: JupyterLab and Notebook, Visual Studio Code, Colab, also where the
-kernel runs on another machine. It needs the extra ``clearprop[notebook]``.
+So it works where the kernel runs on another machine too. It needs the extra
+``clearprop[notebook]``.
 """
 
 from __future__ import annotations
