@@ -35,7 +35,7 @@ const DARK = "(prefers-color-scheme: dark)";
 const follow = createSubscriber(onTheme);
 
 /** Call back when the page becomes light or dark; returns how to stop. */
-export function onTheme(changed: () => void): () => void {
+function onTheme(changed: () => void): () => void {
   const query = matchMedia(DARK);
   query.addEventListener("change", changed);
   return () => query.removeEventListener("change", changed);

@@ -1,6 +1,6 @@
 // What the view of any network shows: the network, one pass of it, what is open and what is chosen.
 
-import { Loaded } from "../runs/loaded.svelte";
+import { Loaded } from "../engine/loaded.svelte";
 import { address, remember } from "../shell/address";
 import { begin, graph, sources, type Headed, type Wanted } from "./api";
 import type { BarKind, Statistics } from "./bars";

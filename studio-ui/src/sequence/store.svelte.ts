@@ -2,7 +2,7 @@
 
 import { begin, examples, graph, sequence, sources, type Wanted } from "../models/api";
 import type { NetworkGraph, SourceEntry, SourceList } from "../models/messages";
-import { Loaded } from "../runs/loaded.svelte";
+import { Loaded } from "../engine/loaded.svelte";
 import { address, remember } from "../shell/address";
 import { chosenBy, drawn, lastChances } from "./chances";
 import { pictureOf, type SequencePicture } from "./picture";

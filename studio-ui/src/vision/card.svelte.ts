@@ -2,7 +2,7 @@
 
 import { back, begin, cell as ask, field, type Headed } from "../models/api";
 import type { BackShown, CellShown, FieldShown } from "../models/headers";
-import { Loaded } from "../runs/loaded.svelte";
+import { Loaded } from "../engine/loaded.svelte";
 import { indexOf, type Cell, type MapLayer, type PassPicture } from "./picture";
 import { passRequest, type Wanted } from "./wanted";
 

@@ -4,7 +4,7 @@ import type { Engine } from "../engine/engine";
 import { begin, graph, maps, sources } from "../models/api";
 import type { MapsShown } from "../models/headers";
 import type { NetworkGraph, Pixels, SourceEntry, SourceList } from "../models/messages";
-import { Loaded } from "../runs/loaded.svelte";
+import { Loaded } from "../engine/loaded.svelte";
 import { address, remember } from "../shell/address";
 import { keep, kept } from "../shell/tab_memory";
 import { CardStore } from "./card.svelte";

@@ -1,6 +1,6 @@
 // An answer of the server that is asked for again when something has changed; the newest one counts.
 
-import { inWords } from "../engine/asking";
+import { inWords } from "./asking";
 
 export class Loaded<Answer> {
   value: Answer | null = $state.raw(null);
