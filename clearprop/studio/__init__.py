@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from inspect import Signature
 
 
 class _CallableModule(ModuleType):
@@ -19,5 +22,24 @@ class _CallableModule(ModuleType):
 
         return studio(*what, **options)
 
+    @property
+    def __signature__(self) -> Signature:
+        """The arguments of the call, as editors show them."""
+        import inspect
 
+        from clearprop.studio.start import studio
+
+        return inspect.signature(studio)
+
+
+def _documentation(module: _CallableModule) -> str:
+    """Return what `help` shows above the files of the package: the call and its arguments."""
+    import inspect
+
+    from clearprop.studio.start import studio
+
+    return f"{inspect.getdoc(studio)}\n\nThe call: cp.studio{module.__signature__}"
+
+
+setattr(_CallableModule, "__doc__", property(_documentation))  # noqa: B010 - of its one instance
 sys.modules[__name__].__class__ = _CallableModule

@@ -12,6 +12,7 @@ from clearprop.recipes.catalog import RUNS
 from clearprop.studio.app import ENGINE, Studio, parts_of
 from clearprop.studio.opening import Opening, address_of_model, of_run, opening_of
 from clearprop.studio.pages import Pages, check_page
+from clearprop.studio.script_end import is_interactive, wait_at_the_end
 from clearprop.studio.server import ADDRESS, StudioServer
 
 if TYPE_CHECKING:
@@ -30,11 +31,13 @@ def studio(
     port: int | None = None,
     browser: bool | None = None,
     runs: Path | str = RUNS,
+    wait: bool | None = None,
 ) -> StudioServer:
     """Start the studio in the background, and return it: ``.url`` is its address.
 
-    The studio ends with the program, or with ``.close()``; ``.wait()`` waits for Ctrl-C. A notebook
-    shows a link to it.
+    A script goes on at once. At its end it waits for Ctrl-C while the studio is open, unless an
+    error ended it; ``.close()`` closes the studio, and ``.wait()`` waits earlier. A notebook
+    shows the page in the cell, and without the extra ``clearprop[notebook]`` a link to it.
 
     Args:
         what: the page opens this: a model, a run, the folder of a run, the file of a model, or the
@@ -47,6 +50,8 @@ def studio(
         port: its port; None takes the first that is free from 8150 on.
         browser: whether to open a browser; None does so, except in a notebook.
         runs: the folder of the runs.
+        wait: whether the program stays at its end until the studio is closed; None does so in a
+            script, and not at a prompt or in a notebook.
 
     Raises:
         ConfigurationError: this cannot be opened, or this machine lacks the address.
@@ -57,8 +62,13 @@ def studio(
     made = Studio(Pages(), ENGINE, parts_of(opening.runs, opening.files, offers))
     server = StudioServer(made, address, port, opening.view)
     server.start(browser="ipykernel" not in sys.modules if browser is None else browser)
+    script = not is_interactive()
+    if script:
+        sys.stderr.write(f"studio  {server.url}\n")
     if opening.about:
         warnings.warn(opening.about, stacklevel=2)
+    if script if wait is None else wait:
+        wait_at_the_end(server)
     return server
 
 

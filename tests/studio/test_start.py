@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 import os
+import pydoc
+import re
+import signal
 import subprocess
 import sys
 import types
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -107,7 +113,7 @@ from clearprop.studio import start
 from websockets.sync.client import connect
 
 start.check_page = lambda: None
-server = cp.studio(port=0, browser=False)
+server = cp.studio(port=0, browser=False, wait=False)
 host = f"127.0.0.1:{server.place.port}"
 talk = connect(f"ws://{host}/ws/playground", origin=f"http://{host}", legacy=True)
 talk.send('{"type":"configure","settings":{}}')
@@ -130,7 +136,62 @@ def test_a_program_ends_while_a_page_trains(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         cwd=tmp_path,
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "trains\n", "")
+    assert (done.returncode, done.stdout) == (0, "trains\n")
+    assert re.fullmatch(r"studio  http://127\.0\.0\.1:\d+/\n", done.stderr)
+
+
+SCRIPT = """
+import sys
+import clearprop as cp
+from clearprop.studio import start
+
+start.check_page = lambda: None
+cp.studio(port=0, browser=False)
+print("last line", flush=True)
+"""
+
+
+def test_a_script_waits_at_its_end(tmp_path: Path) -> None:
+    script = tmp_path / "mine.py"
+    script.write_text(SCRIPT)
+    pipe = subprocess.PIPE
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, str(script)], stdout=pipe, stderr=pipe, text=True, env=env, cwd=tmp_path
+    ) as going:
+        assert going.stdout is not None
+        assert going.stderr is not None
+        url = going.stderr.readline().removeprefix("studio  ").strip()
+        assert going.stdout.readline() == "last line\n"
+        assert "until Ctrl-C" in going.stderr.readline()
+        with urllib.request.urlopen(f"{url}api/runs") as answer:
+            assert json.load(answer)["runs"] == []
+        going.send_signal(signal.SIGINT)
+        assert going.wait(60) == 0
+        assert going.stderr.read() == ""
+
+
+@pytest.mark.parametrize("ending", ["raise SystemError", "server.close()"])
+def test_a_script_that_failed_or_closed_it_ends(tmp_path: Path, ending: str) -> None:
+    script = tmp_path / "mine.py"
+    opened = SCRIPT.replace("cp.studio(port", "server = cp.studio(port")
+    script.write_text(opened + ending)
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == ("raise" in ending)
+    assert "until Ctrl-C" not in done.stderr
+
+
+def test_help_shows_the_arguments() -> None:
+    assert "browser" in inspect.signature(cp.studio).parameters
+    text = pydoc.plain(pydoc.render_doc(cp.studio))
+    assert text.index("or the\n            name of a recipe") < text.index("PACKAGE CONTENTS")
 
 
 def test_a_page_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
