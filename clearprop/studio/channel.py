@@ -18,14 +18,18 @@ import msgspec
 from starlette.types import ASGIApp
 
 from clearprop.studio.playground.messages import Problem
+from clearprop.studio.problems import show_bug
 
 Sending = Callable[[dict[str, Any], Sequence[bytes]], None]
 
 AHEAD = 4
 """So many frames travel to a page before it has said that the first of them came."""
 
-PATIENCE = 120.0
-"""So many seconds a page may take to say so: one that takes longer is gone."""
+BEAT = 15.0
+"""Every so many seconds a page says that it is there (`studio-ui/src/notebook/port_wire.ts`)."""
+
+SILENT_BEATS = 8
+"""A page is gone that has not said so for so many beats of a kernel that could hear it."""
 
 
 class Asked(msgspec.Struct, tag="ask", frozen=True):
@@ -75,7 +79,23 @@ class Left(msgspec.Struct, tag="leave", frozen=True):
     id: str
 
 
-Incoming = Asked | Connected | Said | Got | Left
+class Dropped(msgspec.Struct, tag="drop", frozen=True):
+    """Nobody waits for the answer to a request any more."""
+
+    id: str
+
+
+class Alive(msgspec.Struct, tag="beat", frozen=True):
+    """A page is there.
+
+    Attributes:
+        ids: of its open connections.
+    """
+
+    ids: tuple[str, ...]
+
+
+Incoming = Asked | Connected | Said | Got | Left | Dropped | Alive
 
 _Event = MutableMapping[str, Any]
 
@@ -94,6 +114,7 @@ class Channel:
         self._loop = loop
         self._send = send
         self._sockets: dict[str, _PageSocket] = {}
+        self._requests: dict[str, _Collected] = {}
 
     def take(self, content: object, buffers: Sequence[bytes | memoryview] = ()) -> None:
         """Take a message of a page, and return at once.
@@ -115,6 +136,21 @@ class Channel:
         with contextlib.suppress(RuntimeError):  # the loop has ended, and they with it
             self._loop.call_soon_threadsafe(self._leave_all)
 
+    def beat(self) -> None:
+        """Close the connections of pages that have been silent for long.
+
+        The thread that calls `take` calls this every `BEAT` seconds. While it is busy with
+        something else, it hears no page, and none is taken for gone.
+        """
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._count_silence)
+
+    def _count_silence(self) -> None:
+        for socket in list(self._sockets.values()):
+            socket.silence += 1
+            if socket.silence > SILENT_BEATS:
+                socket.leave()
+
     def _refuse(self, message: Incoming) -> None:
         """Say that the studio is closed."""
         if isinstance(message, Asked):
@@ -131,7 +167,15 @@ class Channel:
         for socket in list(self._sockets.values()):
             socket.leave()
 
-    def _pass_on(self, message: Connected | Said | Got | Left) -> None:
+    def _pass_on(self, message: Connected | Said | Got | Left | Dropped | Alive) -> None:
+        if isinstance(message, Alive):
+            for name in self._sockets.keys() & set(message.ids):
+                self._sockets[name].silence = 0
+            return
+        if isinstance(message, Dropped):
+            if message.id in self._requests:
+                self._requests[message.id].left.set()
+            return
         if isinstance(message, Connected):
             if message.id in self._sockets:
                 self._send({"type": "closed", "id": message.id}, ())
@@ -154,6 +198,8 @@ class Channel:
         try:
             scope = _scope("websocket", message.path) | {"subprotocols": []}
             await self._app(scope, socket.receive, socket.send)
+        except Exception as error:  # nobody waits for the end of this task
+            show_bug(error)
         finally:
             del self._sockets[message.id]
             self._send({"type": "closed", "id": message.id}, ())
@@ -163,10 +209,13 @@ class Channel:
         if message.kind:
             headers.append((b"content-type", message.kind.encode("latin-1", "replace")))
         scope = _scope("http", message.path, headers) | {"method": message.method}
-        collected = _Collected(body)
+        collected = self._requests[message.id] = _Collected(body)
         try:
             await self._app(scope, collected.receive, collected.send)
+        except Exception as error:  # likewise
+            show_bug(error)
         finally:
+            del self._requests[message.id]
             told = {"type": "answer", "id": message.id, "status": collected.status}
             self._send(told | {"kind": collected.kind}, [bytes(collected.body)])
 
@@ -176,15 +225,16 @@ class _Collected:
 
     def __init__(self, sent: bytes) -> None:
         self._sent: bytes | None = sent
-        self._never = asyncio.Event()
+        self.left = asyncio.Event()
         self.status = 500
         self.kind = ""
         self.body = bytearray()
 
     async def receive(self) -> _Event:
-        """Return the request; what is waited for after it, a page that leaves, does not come."""
+        """Return the request, and then that nobody waits for its answer any more."""
         if self._sent is None:
-            await self._never.wait()
+            await self.left.wait()
+            return {"type": "http.disconnect"}
         sent, self._sent = self._sent, None
         return {"type": "http.request", "body": sent, "more_body": False}
 
@@ -203,6 +253,7 @@ class _PageSocket:
         self.incoming = asyncio.Queue[_Event]()
         self.incoming.put_nowait({"type": "websocket.connect"})
         self.room = asyncio.Semaphore(AHEAD)
+        self.silence = 0
         self._name = name
         self._send = send
 
@@ -221,11 +272,7 @@ class _PageSocket:
         elif event["type"] == "websocket.send" and event.get("text") is not None:
             self._send({"type": "text", "text": event["text"]} | to, ())
         elif event["type"] == "websocket.send":
-            try:
-                await asyncio.wait_for(self.room.acquire(), PATIENCE)
-            except TimeoutError:
-                self.leave()
-                return
+            await self.room.acquire()
             self._send({"type": "frame"} | to, [event["bytes"]])
 
 

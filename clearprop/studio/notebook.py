@@ -7,12 +7,15 @@ So it works where the kernel runs on another machine too. It needs the extra
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 from collections.abc import Sequence
+from pathlib import Path
 
 import anywidget
 from starlette.types import ASGIApp
 
-from clearprop.studio.channel import Channel
+from clearprop.studio.channel import BEAT, Channel
 from clearprop.studio.pages import built_file
 
 PAGE, FRAME = "notebook.html", "widget.js"
@@ -41,15 +44,25 @@ class StudioWidget(anywidget.AnyWidget):
         view: str = "",
         height: int = 720,
     ) -> None:
-        self._page = _built(PAGE).encode()
         self._greeting = {"type": "page", "home": home, "view": view, "height": height}
+        _built(PAGE)
         super().__init__(_esm=_built(FRAME))
+        # It sends from the thread of the studio too, as kernels allow.
         self._channel = Channel(app, loop, self.send)
+        self._is_closed = False
         self.on_msg(self._take)
+        with contextlib.suppress(RuntimeError):  # no kernel runs here
+            self._beat(asyncio.get_running_loop())
+
+    def _beat(self, kernel: asyncio.AbstractEventLoop) -> None:
+        if not self._is_closed:
+            self._channel.beat()
+            kernel.call_later(BEAT, self._beat, kernel)
 
     def close(self) -> None:
         """Close the widget, and the connections of its pages; the studio goes on."""
         if hasattr(self, "_channel"):
+            self._is_closed = True
             self._channel.close()
         super().close()
 
@@ -58,10 +71,15 @@ class StudioWidget(anywidget.AnyWidget):
         del widget
         if content == {"type": "page"}:
             # No traits of the widget: those are saved in the file of the notebook.
-            self.send(self._greeting, [self._page])
+            self.send(self._greeting, [_built(PAGE).encode()])
         else:
             self._channel.take(content, buffers)
 
 
 def _built(name: str) -> str:
-    return built_file(name).read_text(encoding="utf-8")
+    return _read(built_file(name))
+
+
+@functools.cache
+def _read(file: Path) -> str:
+    return file.read_text(encoding="utf-8")

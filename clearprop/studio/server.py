@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import contextlib
 import errno
+import functools
 import html
 import importlib.util
 import ipaddress
@@ -182,7 +183,7 @@ class StudioServer:
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """Show the page in the cell of a notebook; without the extra for it, a link."""
         if self.is_open and importlib.util.find_spec("anywidget") is not None:
-            return self.widget()._repr_mimebundle_(**options)
+            return self._shown._repr_mimebundle_(**options)
         return {"text/plain": repr(self), "text/html": self._link()}
 
     def widget(self, height: int = 720) -> Any:
@@ -199,6 +200,11 @@ class StudioServer:
 
         app, home = self.studio.unguarded(), self.place.url()
         return StudioWidget(app, self.loop, home, self.view, height)
+
+    @functools.cached_property
+    def _shown(self) -> Any:
+        """The widget of all cells that show this studio."""
+        return self.widget()
 
     def _link(self) -> str:
         if not self.is_open:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Callable, Sequence
@@ -9,10 +10,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
-from clearprop.studio import channel as channels
 from clearprop.studio.app import Engine
-from clearprop.studio.channel import AHEAD, Channel
+from clearprop.studio.channel import AHEAD, SILENT_BEATS, Channel
 from clearprop.studio.connection import Send
 from clearprop.studio.frames import pack
 from tests.studio.conftest import AboutEcho, Client, Echo, Started
@@ -127,13 +130,51 @@ def test_frames_wait_until_the_page_has_those_before(sprinkled: Page) -> None:
     assert not until(lambda: frames() > AHEAD + 3, 0.3)
 
 
-def test_a_page_that_takes_nothing_is_gone(
-    sprinkled: Page, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(channels, "PATIENCE", 0.2)
-    sprinkled.channel.take({"type": "connect", "id": "gone", "path": "ws/playground"})
-    assert until(lambda: "closed" in sprinkled.kinds("gone"))
-    assert sprinkled.kinds("gone").count("frame") == AHEAD
+def test_a_silent_page_is_gone_after_some_beats(page: Page) -> None:
+    for name in ("gone", "there"):
+        page.channel.take({"type": "connect", "id": name, "path": "ws/playground"})
+    for _ in range(SILENT_BEATS):
+        page.channel.beat()
+        page.channel.take({"type": "beat", "ids": ["there", "of another kernel"]})
+    assert until(lambda: page.kinds("there") == page.kinds("gone") == ["open"])
+    page.channel.beat()
+    assert until(lambda: page.kinds("gone") == ["open", "closed"])
+    assert page.kinds("there") == ["open"]
+
+
+def test_frames_wait_for_a_kernel_that_is_busy(sprinkled: Page) -> None:
+    sprinkled.channel.take({"type": "connect", "id": "busy", "path": "ws/playground"})
+    assert until(lambda: sprinkled.kinds("busy").count("frame") == AHEAD)
+    assert not until(lambda: "closed" in sprinkled.kinds("busy"), 0.5)  # whatever the time
+
+
+def test_a_question_that_is_dropped_is_told_so(start: Started) -> None:
+    begun, told = threading.Event(), threading.Event()
+
+    async def wait_for_the_end(request: Request) -> Response:
+        begun.set()
+        while not await request.is_disconnected():
+            await asyncio.sleep(0.01)
+        told.set()
+        return Response(status_code=204)
+
+    page = Page(start(parts=[Route("/api/slow", wait_for_the_end)]))
+    page.channel.take({"type": "ask", "id": "slow", "method": "GET", "path": "api/slow"})
+    assert begun.wait(10)
+    page.channel.take({"type": "drop", "id": "another"})
+    assert not told.wait(0.1)
+    page.channel.take({"type": "drop", "id": "slow"})
+    assert told.wait(10)
+
+
+def test_a_bug_is_shown(start: Started, capsys: pytest.CaptureFixture[str]) -> None:
+    def raises(send: Send, tables: object) -> Sprinkler:
+        raise AssertionError("a bug in the session")
+
+    page = Page(start(Engine(raises, AboutEcho, lambda: None)))
+    page.channel.take({"type": "connect", "id": "bug", "path": "ws/playground"})
+    assert until(lambda: "closed" in page.kinds("bug"))
+    assert "a bug in the session" in capsys.readouterr().err + str(page.told)
 
 
 @pytest.mark.parametrize(

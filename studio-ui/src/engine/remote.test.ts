@@ -45,6 +45,22 @@ beforeEach(() => {
 });
 afterEach(() => vi.useRealTimers());
 
+test("trying again while it connects leaves one connection", () => {
+  engine.retry();
+  engine.retry();
+  expect(sockets.map(({ readyState }) => readyState)).toEqual([3, 3, 0]);
+  const found: unknown[] = [];
+  engine.onAnswer = (answer) => found.push(answer.type);
+  sockets[0]?.answer();
+  sockets[0]?.onmessage?.({ data: '{"type":"script","source":"late"}' });
+  expect(states).toEqual([]);
+  newest().answer();
+  newest().onmessage?.({ data: '{"type":"script","source":""}' });
+  expect([states, found]).toEqual([["open"], ["script"]]);
+  vi.advanceTimersByTime(60_000);
+  expect(sockets.length).toBe(3);
+});
+
 test("requests go out as JSON, answers and frames come in", () => {
   const found: unknown[] = [];
   engine.onAnswer = (answer) => found.push(answer.type);

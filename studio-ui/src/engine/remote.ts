@@ -32,14 +32,19 @@ export class RemoteEngine<Asked = Request, Told = Answer> implements Engine<Aske
 
   open(): void {
     if (this.#isClosed) return;
+    const former = this.#socket;
+    this.#socket = null; // it is not made again
+    former?.close();
     const socket = this.#connect();
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
+      if (socket !== this.#socket) return;
       this.#pause = FIRST_PAUSE;
       this.onState("open", null);
     };
     socket.onmessage = ({ data }) => {
+      if (socket !== this.#socket) return;
       if (typeof data === "string") this.onAnswer(JSON.parse(data) as Told);
       else if (data instanceof ArrayBuffer) this.onFrame(decode(data));
     };

@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 
 import { PortWire } from "./port_wire";
 import type { Passed } from "./widget";
@@ -55,6 +55,8 @@ test("a question that is given up is answered by its reason", async () => {
   await arrived(1);
   control.abort();
   await expect(asked).rejects.toThrow("aborted");
+  await arrived(2);
+  expect(sent[1]?.content).toEqual({ type: "drop", id: sent[0]?.content.id });
   await expect(wire.ask("api/slow", { signal: control.signal })).rejects.toThrow("aborted");
 });
 
@@ -79,10 +81,31 @@ test("a socket opens, talks, says that it has a frame, and closes", async () => 
   expect(sent[2]?.content).toEqual({ type: "say", id, text: "{}" });
   expect(seen.slice(0, 2)).toEqual(["open", "hello"]);
   expect(new TextDecoder().decode(seen[2] as ArrayBuffer)).toBe("frame");
-  tell({ type: "gone" });
+  const asked = wire.ask("api/slow");
   await arrived(4);
-  expect(sent[3]?.content).toEqual({ type: "leave", id });
+  tell({ type: "gone" });
+  await expect(asked).rejects.toThrow("gone");
+  await arrived(5);
+  expect(sent[4]?.content).toEqual({ type: "leave", id });
   expect(seen[3]).toBe("closed");
+  wire.connect("ws/playground");
+  await expect(wire.ask("api/late")).rejects.toThrow("gone");
+  expect(sent.length).toBe(5);
+});
+
+test("a page says that it is there while it has connections", async () => {
+  vi.useFakeTimers();
+  try {
+    const wire = begin();
+    vi.advanceTimersByTime(20_000);
+    wire.connect("ws/runs");
+    vi.advanceTimersByTime(20_000);
+  } finally {
+    vi.useRealTimers();
+  }
+  await arrived(2);
+  const [connect, beat] = sent.map(({ content }) => content);
+  expect(beat).toEqual({ type: "beat", id: "", ids: [connect?.id] });
 });
 
 test("a link leads to the studio without its token", () => {

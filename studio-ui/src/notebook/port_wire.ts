@@ -15,6 +15,9 @@ interface Question {
   readonly reject: (error: unknown) => void;
 }
 
+/** Milliseconds between the messages that say that the page is there; `channel.py` counts them. */
+const BEAT = 15_000;
+
 const CONNECTING = 0;
 const OPEN = 1;
 const CLOSED = 3;
@@ -24,6 +27,8 @@ export class PortWire implements Wire {
   readonly #home: string;
   readonly #page = crypto.getRandomValues(new Uint32Array(4)).join("-");
   #count = 0;
+  #isGone = false;
+  readonly #beats: ReturnType<typeof setInterval>;
   readonly #questions = new Map<string, Question>();
   readonly #sockets = new Map<string, PortSocket>();
 
@@ -31,6 +36,9 @@ export class PortWire implements Wire {
     this.#port = port;
     this.#home = home;
     port.onmessage = ({ data }: MessageEvent<Passed>) => this.#take(data[0] as Told, data[1]);
+    this.#beats = setInterval(() => {
+      if (this.#sockets.size) this.#send({ type: "beat", id: "", ids: [...this.#sockets.keys()] }, []);
+    }, BEAT);
   }
 
   readonly ask = async (path: string, options: RequestInit = {}): Promise<Response> => {
@@ -42,20 +50,22 @@ export class PortWire implements Wire {
     const kind = headers.get("content-type") ?? request.headers.get("content-type") ?? "";
     const body = await request.arrayBuffer();
     const id = this.#name();
-    const answered = new Promise<Response>((resolve, reject) => {
-      this.#questions.set(id, { resolve, reject });
-      signal?.addEventListener("abort", () => {
-        this.#questions.delete(id);
-        reject(signal.reason);
-      });
-    });
+    if (this.#isGone) throw new TypeError("the cell of this page is gone");
+    const giveUp = () => {
+      this.#send({ type: "drop", id }, []);
+      this.#questions.get(id)?.reject(signal?.reason);
+      this.#questions.delete(id);
+    };
+    signal?.addEventListener("abort", giveUp);
+    const answered = new Promise<Response>((resolve, reject) => this.#questions.set(id, { resolve, reject }));
     this.#send({ type: "ask", id, method: request.method, path, kind }, body.byteLength ? [body] : []);
-    return answered;
+    return answered.finally(() => signal?.removeEventListener("abort", giveUp));
   };
 
   readonly connect = (path: string): Socket => {
     const id = this.#name();
     const socket = new PortSocket(id, (message) => this.#send(message, []));
+    if (this.#isGone) return socket; // it connects for ever
     this.#sockets.set(id, socket);
     this.#send({ type: "connect", id, path }, []);
     return socket;
@@ -73,14 +83,18 @@ export class PortWire implements Wire {
     return `${this.#page}-${this.#count}`;
   }
 
-  #send(content: unknown, buffers: ArrayBuffer[]): void {
+  #send(content: Passed[0], buffers: ArrayBuffer[]): void {
     const passed: Passed = [content, buffers];
     this.#port.postMessage(passed, buffers);
   }
 
   #take(told: Told, buffers: ArrayBuffer[]): void {
     if (told.type === "gone") {
+      this.#isGone = true;
+      clearInterval(this.#beats);
       for (const socket of this.#sockets.values()) socket.close();
+      for (const { reject } of this.#questions.values()) reject(new TypeError("the cell of this page is gone"));
+      this.#questions.clear();
     } else if (told.type === "answer") {
       const question = this.#questions.get(told.id);
       this.#questions.delete(told.id);
@@ -103,9 +117,9 @@ class PortSocket implements Socket {
   readyState = CONNECTING;
 
   readonly #id: string;
-  readonly #send: (message: unknown) => void;
+  readonly #send: (message: Passed[0]) => void;
 
-  constructor(id: string, send: (message: unknown) => void) {
+  constructor(id: string, send: (message: Passed[0]) => void) {
     this.#id = id;
     this.#send = send;
   }

@@ -16,7 +16,13 @@ type Told =
   | { readonly type: "other" };
 
 /** A message with its buffers, as the page sends and gets it. */
-export type Passed = readonly [content: unknown, buffers: ArrayBuffer[]];
+export type Passed = readonly [content: Message, buffers: ArrayBuffer[]];
+
+interface Message {
+  readonly type: string;
+  readonly id: string;
+  readonly [name: string]: unknown;
+}
 
 /** The first message to the page; the port for all others comes with it. */
 export interface Greeting {
@@ -47,7 +53,13 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
 
   const { port1: own, port2: given } = new MessageChannel();
   let address = "";
-  own.onmessage = ({ data }: MessageEvent<Passed>) => model.send(data[0], undefined, data[1]);
+  /** The connections of the page: when the cell goes, its page cannot close them any more. */
+  const connections = new Set<string>();
+  own.onmessage = ({ data: [content, buffers] }: MessageEvent<Passed>) => {
+    if (content.type === "connect") connections.add(content.id);
+    if (content.type === "leave") connections.delete(content.id);
+    model.send(content, undefined, buffers);
+  };
   const take = (told: Told, buffers: readonly DataView[]): void => {
     const copies = buffers.map(copied);
     if (told.type !== "page") own.postMessage([told, copies], copies);
@@ -68,9 +80,11 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   model.send({ type: "page" });
   return () => {
     model.off("msg:custom", take);
+    own.onmessage = null;
     own.postMessage([{ type: "gone" }, []]);
+    own.close();
+    for (const id of connections) model.send({ type: "leave", id });
     URL.revokeObjectURL(address);
-    setTimeout(() => own.close(), 1000); // the page closes its connections before
   };
 }
 

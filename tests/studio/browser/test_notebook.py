@@ -109,8 +109,10 @@ def test_a_network_trains_in_a_cell(playground: Notebook) -> None:
     playground.until(lambda: int(step.inner_text().replace(",", "")) > 300)
     frame.get_by_role("button", name="Pause").click()
     frame.get_by_role("button", name="Play").wait_for()
-    playground.page.evaluate("leave()")
+    playground.page.evaluate("() => { leave(); document.getElementById('cell').remove(); }")
     playground.until(lambda: not playground.widget._channel._sockets)
+    playground.page.wait_for_timeout(2000)  # a page that is left does not connect again
+    assert not playground.widget._channel._sockets
 
 
 def test_a_model_of_ones_own_in_a_cell(page: Any) -> None:
