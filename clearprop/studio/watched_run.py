@@ -17,7 +17,7 @@ class WatchedRun:
         number: of the run in its session.
         live: the run.
         is_warm: whether its steps are compiled.
-        last: the last epoch; None before the first.
+        last: the last epoch, at first that of the parent; None before the first.
         seconds: of training so far, those of its parent too.
         curves: the points of the learning curves.
     """
@@ -31,6 +31,7 @@ class WatchedRun:
 
     def __post_init__(self) -> None:
         self.curves = ThinnedCurves(self.number)
+        self._before = self.last
         self._clock: dict[int, float] = {self.live.step: self.seconds}
 
     @property
@@ -70,7 +71,7 @@ class WatchedRun:
         self.curves.forget_after(nearest)
         self.seconds = self._clock.get(nearest, self.seconds)
         epochs = self.live.epochs
-        self.last = epochs[-1] if epochs else None
+        self.last = epochs[-1] if epochs else self._before
 
     @property
     def end(self) -> tuple[str | None, str | None]:

@@ -67,6 +67,13 @@ class WorkLog:
     deeds: list[tuple[int, Deed]] = field(default_factory=list)
     inherited: int = 0
 
+    def add(self, step: int, deed: Deed) -> None:
+        """Note what was done after so many steps; of edits of one number in a row the last."""
+        last = self.deeds[-1] if len(self.deeds) > self.inherited else None
+        if last is not None and last[0] == step and _is_replaced(last[1], deed):
+            self.deeds.pop()
+        self.deeds.append((step, deed))
+
     def forget_from(self, step: int) -> None:
         """Drop what was done from a step on: its state is kept as it was before."""
         own = self.deeds[self.inherited :]
@@ -76,6 +83,13 @@ class WorkLog:
     def left(self, step: int, deed: LeftByFork) -> WorkLog:
         """Return the log of a fork that leaves the run here."""
         return WorkLog(self.first, [*self.deeds, (step, deed)], len(self.deeds) + 1)
+
+
+def _is_replaced(before: Deed, deed: Deed) -> bool:
+    """Return whether both give the same number a value."""
+    if not (isinstance(before, EditedNumber) and isinstance(deed, EditedNumber)):
+        return False
+    return (before.path, before.index) == (deed.path, deed.index)
 
 
 def script_of(log: WorkLog, step: int, steps_per_epoch: int) -> str:
@@ -92,6 +106,7 @@ def script_of(log: WorkLog, step: int, steps_per_epoch: int) -> str:
         parts += _as_fit(log.first, step // steps_per_epoch)
     else:
         parts += _as_live_run(log, step)
+    parts += _measured(log)
     return "\n".join([*_head(log, parts, step), *parts, ""])
 
 
@@ -205,7 +220,6 @@ def _as_fit(prepared: Prepared, epochs: int) -> list[str]:
         *_call("run = cp.fit", ["model", "*train"], named),
         "model = run.model",
         "weights = nn.parameters(model)",
-        "print(run)",
     ]
 
 
@@ -225,7 +239,21 @@ def _as_live_run(log: WorkLog, step: int) -> list[str]:
                 lines += _forked(deed, prepared)
                 prepared = deed.prepared
     lines += _advance(step - made)
-    return [*lines, "model = live.model", "weights = dict(live.parameters)", "print(live.run)"]
+    return [*lines, "model = live.model", "weights = dict(live.parameters)"]
+
+
+def _measured(log: WorkLog) -> list[str]:
+    """Return what prints how the network does now."""
+    forks = [deed.prepared for _, deed in log.deeds if isinstance(deed, LeftByFork)]
+    settings = (forks[-1] if forks else log.first).settings
+    loss = f'loss="{settings.loss}"'
+    return [
+        "",
+        "# With these weights; the training error of the page was measured while they changed.",
+        f'print("training part:", cp.evaluate(model, train, {loss}))',
+        "if test is not None:",
+        f'    print("test part:", cp.evaluate(model, test, {loss}))',
+    ]
 
 
 def _advance(steps: int) -> list[str]:

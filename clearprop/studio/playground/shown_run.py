@@ -29,6 +29,9 @@ from clearprop.studio.playground.script import script_of as written
 from clearprop.studio.watched_run import WatchedRun
 from clearprop.training import LiveRun
 
+STILL_MEASURED = frozenset({"optimizer", "batch_size", "epochs"})
+"""What a fork can change while the numbers of the last epoch stay those of its network."""
+
 
 @dataclass(eq=False)
 class ShownRun(WatchedRun):
@@ -74,8 +77,17 @@ class ShownRun(WatchedRun):
         step = self.live.step
         live = self.live.fork(step, **changed)
         log = self.log.left(step, LeftByFork(prepared, tuple(changed)))
+        holds = self.changed_at is None and STILL_MEASURED.issuperset(changed)
         return ShownRun(
-            number, live, prepared, log, self.number, step, self.example, seconds=self.seconds
+            number,
+            live,
+            prepared,
+            log,
+            self.number,
+            step,
+            self.example,
+            seconds=self.seconds,
+            last=self.last if holds else None,
         )
 
     # --- what is done to it ----------------------------------------------------------------------
@@ -124,7 +136,7 @@ class ShownRun(WatchedRun):
             )
         self.live.step_with([self.example])
         self.is_warm_alone = True
-        self.log.deeds.append((self.live.step, SingleExample(self.example)))
+        self.log.add(self.live.step, SingleExample(self.example))
 
     def edit(self, path: str, index: tuple[int, ...], value: float) -> None:
         """Give one weight or bias another value.
@@ -147,7 +159,14 @@ class ShownRun(WatchedRun):
             )
         changed[index] = value
         self.live.change({path: jnp.asarray(changed)})
-        self.log.deeds.append((self.live.step, EditedNumber(path, index, value)))
+        self.log.add(self.live.step, EditedNumber(path, index, value))
+
+    @property
+    def changed_at(self) -> int | None:
+        """The step of the last change by hand after the last epoch; None without one."""
+        measured = 0 if self.last is None else self.last.step
+        own = self.log.deeds[self.log.inherited :]
+        return max((step for step, _ in own if step >= measured), default=None)
 
     # --- what is shown of it ---------------------------------------------------------------------
 
@@ -202,7 +221,8 @@ class ShownRun(WatchedRun):
 
         Its header has run, step, epoch, example, seconds of training, ``loss`` and ``target`` of
         the chosen example (the target as the loss takes it), and objective, training_error,
-        test_error and test_objective of the last epoch, null before the first.
+        test_error and test_objective of the last epoch, null before the first. ``changed_at`` is
+        the step of a change by hand after that epoch, which those numbers do not know; else null.
 
         Its arrays, for the layers k = 0, 1, ... of which the last is the output: ``weight.k``
         (I, O), ``bias.k`` (O,), and of the chosen example ``preactivation.k``, ``value.k``,
@@ -229,6 +249,7 @@ class ShownRun(WatchedRun):
             "training_error": last.training_error if last else None,
             "test_error": last.development_error if last else None,
             "test_objective": last.development_objective if last else None,
+            "changed_at": self.changed_at,
         }
         return pack("picture", fields, dict(self._arrays(numbers, first)))
 

@@ -42,7 +42,7 @@ def ran(source: str, folder: Path) -> dict[str, list[Any]]:
     )
     assert done.returncode == 0, done.stderr
     *said, weights = done.stdout.splitlines()
-    assert said[0].startswith("<Run ")
+    assert said[0].startswith("training part: <Evaluation of ")
     found: dict[str, list[Any]] = json.loads(weights)
     return found
 
@@ -190,3 +190,10 @@ def test_optimizers_and_schedules_as_code() -> None:
         "optim.chain(optim.add_l1_penalty(0.5, min_ndim=2), optim.muon(learning_rate="
         "optim.schedules.warmup(10, optim.schedules.cosine(0.1, 50), start=0.5), nesterov=False))"
     )
+
+
+def test_of_edits_of_one_number_in_a_row_the_last_is_written(page: Page) -> None:
+    edits = [m.Edit("layers.4.bias", (0,), value) for value in (1.0, 1.5)]
+    page.ask(m.Configure(SMALL), *edits, m.Edit("layers.4.weight", (0, 0), 7.0), edits[0])
+    assert page.script.count("live.change(") == 3
+    assert page.script.count("changed[0] = 1.5") == page.script.count("changed[0] = 1.0") == 1

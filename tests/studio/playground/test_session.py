@@ -465,3 +465,30 @@ def test_a_session_that_nobody_configured_can_be_closed() -> None:
     session = Session(lambda item: None)
     session.close()
     assert not session._thread.is_alive()
+
+
+def test_numbers_of_before_a_change_by_hand_are_told_so_until_the_next_epoch(page: Page) -> None:
+    changes = [m.StepOnce("epoch"), m.Edit("layers.4.bias", (0,), 2.0), m.StepOnce("batch")]
+    seen = [one.header for one in page.ask(*changes) if isinstance(one, Picture)]
+    assert [(one["step"], one["changed_at"]) for one in seen] == [(4, None), (4, 4), (5, 4)]
+    assert len({one["objective"] for one in seen}) == 1
+    page.ask(m.StepOnce("epoch"))
+    assert page.picture.header["changed_at"] is None
+    page.ask(m.StepOnce("example"))
+    assert page.picture.header["changed_at"] == 8
+    page.ask(m.PageBack(8))  # undoes the step by hand
+    assert page.picture.header["changed_at"] is None
+
+
+def test_a_fork_has_the_numbers_that_it_left_where_they_are_true_of_it() -> None:
+    with Page() as page:
+        page.ask(m.Configure(SMALL), m.StepOnce("epoch"))
+        left = page.picture.header["test_error"]
+        page.ask(m.ForkRun(changed(learning_rate=0.3)))
+        assert page.picture.header["test_error"] == left
+        page.ask(m.StepOnce("epoch"), m.PageBack(4))
+        assert page.picture.header["test_error"] == left
+        page.ask(m.ForkRun(changed(loss="binary_squared_error")))
+        assert page.picture.header["test_error"] is None
+        page.ask(m.StepOnce("epoch"), m.StepOnce("example"), m.ForkRun(changed(dropout=0.1)))
+        assert page.picture.header["test_error"] is None
