@@ -46,3 +46,11 @@ test("what a lesson shows is an address of the page", () => {
     expect(written(readSettings(values)), name).toEqual(Object.fromEntries(values));
   }
 });
+
+test("lessons about one network open it", () => {
+  const shown = new Map(LESSONS.map((one) => [one.name, one.shown]));
+  expect(shown.get("23-lstm-and-gru")).toBe("#/sequence?source=network%3Alstm");
+  expect(shown.get("30-self-organizing-maps")).toBe("#/runs?recipe=som");
+  expect(shown.get("36-captions")).toBe("#/models?source=recipe%3Acaption");
+  for (const { name, shown: at } of LESSONS) expect(["#/runs", "#/sequence", "#/models"], name).not.toContain(at);
+});

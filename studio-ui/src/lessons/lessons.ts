@@ -17,6 +17,10 @@ export interface Lesson {
   readonly shown: string;
 }
 
+const model = (source: string) => `#/models?source=${encodeURIComponent(source)}`;
+const text = (source: string) => `#/sequence?source=${encodeURIComponent(source)}`;
+const runsOf = (recipe: string) => `#/runs?recipe=${recipe}`;
+
 /** By the beginning of a name. */
 const SHOWN: Readonly<Record<string, string>> = {
   "01": "#/backward?page=gate",
@@ -24,34 +28,37 @@ const SHOWN: Readonly<Record<string, string>> = {
   "04": "#/playground?data=xor&layers=4tanh",
   "05": "#/backward?page=2-2-1",
   "06": "#/playground?data=plane&layers=none&rate=0.003",
-  "09": "#/models",
+  "09": model("network:lenet5"),
   "10": "#/playground?data=gauss&layers=none&loss=hinge",
   "11": "#/playground?data=gauss-plane&layers=12tanh",
   "12": "#/playground?noise=0.4&test=0.8&layers=12tanh,12tanh",
   "13": "#/playground?data=spiral&layers=8tanh,8tanh&features=x1,x2,sin(x1),sin(x2)&opt=adam&rate=0.01",
-  "16": "#/models?source=recipe%3Aresnet20",
+  "16": model("network:resnet20"),
   "17": "#/vision",
   "18": "#/vision",
-  "19": "#/models?source=recipe%3Aresnet20",
+  "19": model("network:resnet20"),
   "20": "#/vision",
   "21": "#/vision",
-  "22": "#/sequence",
-  "23": "#/sequence",
-  "24": "#/sequence",
-  "25": "#/sequence",
-  "26": "#/models?source=recipe%3Ag2p",
-  "29": "#/runs",
-  "30": "#/runs",
-  "31": "#/runs",
-  "32": "#/runs",
-  "33": "#/runs",
-  "36": "#/sequence",
+  "22": text("recipe:char-rnn"),
+  "23": text("network:lstm"),
+  "24": text("network:gru"),
+  "25": text("network:gpt"),
+  "26": model("network:transformer"),
+  "29": runsOf("autoencoder"),
+  "30": runsOf("som"),
+  "31": runsOf("rbm"),
+  "32": runsOf("gan"),
+  "33": runsOf("dqn"),
+  "36-captions": model("recipe:caption"),
+  "36-classifying": model("recipe:text-classify"),
+  "36-language": text("recipe:char-lstm"),
+  "36-tagging": model("recipe:tagger"),
 };
 
 function lessonOf(path: string, title: string): Lesson {
   const name = nameOf(path);
-  const start = name.slice(0, 2);
-  return { name, number: Number(start), title, shown: SHOWN[start] ?? "" };
+  const shown = Object.entries(SHOWN).find(([start]) => name.startsWith(start))?.[1] ?? "";
+  return { name, number: Number(name.slice(0, 2)), title, shown };
 }
 
 function nameOf(path: string): string {
