@@ -81,6 +81,7 @@ export class Painter {
       training_error: done && finite(done.trainingError),
       test_error: done?.testError ?? null,
       test_objective: done?.testObjective ?? null,
+      changed_at: run.changedAt,
     };
     return { kind: "picture", fields, arrays };
   }

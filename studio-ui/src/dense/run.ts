@@ -34,6 +34,7 @@ interface Kept {
   readonly vectors: readonly Float64Array[];
   readonly seconds: number;
   readonly last: EpochDone | null;
+  readonly changedAt: number | null;
 }
 
 export type Ended = { readonly reason: "finished" | "non-finite"; readonly about: string };
@@ -48,6 +49,8 @@ export class Run {
   onEpoch: (done: EpochDone) => void = () => {};
   /** The last epoch. */
   last: EpochDone | null = null;
+  /** The step of the last change by hand after it. */
+  changedAt: number | null = null;
   position: Position = { step: 0, updates: 0, epoch: 0, stepInEpoch: 0, objective: 0, error: 0 };
   /** Seconds of training. */
   seconds = 0;
@@ -102,6 +105,11 @@ export class Run {
       this.#descent.slots.forEach((slot, i) => slot.set(parent.#descent.slots[i]!));
     } else this.position.updates = 0;
     this.seconds = parent.seconds;
+    // Other settings make another network or another measure of what the last epoch was.
+    const holds = (["loss", "dropout", "layers"] as const).every(
+      (key) => JSON.stringify(this.settings[key]) === JSON.stringify(parent.settings[key]),
+    );
+    if (holds && parent.changedAt === null) this.last = parent.last;
     const { batch_size, seed, loss } = this.settings;
     const own = parent.settings;
     if (batch_size !== own.batch_size || seed !== own.seed || loss !== own.loss) {
@@ -139,12 +147,13 @@ export class Run {
     const { objective, error } = this.position;
     const about = this.#update(Int32Array.of(example));
     Object.assign(this.position, { objective, error });
-    if (!about) this.#goOn();
+    if (!about) this.#changed();
     return about;
   }
 
   /** A run that had ended with a number that is not finite goes on from what was changed. */
-  #goOn(): void {
+  #changed(): void {
+    this.changedAt = this.position.step;
     if (this.ended?.reason === "non-finite") this.ended = null;
   }
 
@@ -219,6 +228,7 @@ export class Run {
       ...this.#tested(),
       learningRate: this.learningRate,
     };
+    this.changedAt = null;
     this.onEpoch(this.last);
     Object.assign(position, { stepInEpoch: 0, objective: 0, error: 0 });
     this.keep();
@@ -263,8 +273,8 @@ export class Run {
     const { step } = this.position;
     const state = (): Kept => {
       const vectors = this.#vectors.map((vector) => vector.slice());
-      const { position, seconds, last } = this;
-      return { step, position: { ...position }, vectors, seconds, last };
+      const { position, seconds, last, changedAt } = this;
+      return { step, position: { ...position }, vectors, seconds, last, changedAt };
     };
     this.#kept.add(step, state, stays);
   }
@@ -280,6 +290,7 @@ export class Run {
     this.position = { ...kept.position };
     this.seconds = kept.seconds;
     this.last = kept.last;
+    this.changedAt = kept.changedAt;
     this.ended = null;
     this.#checkEnd();
     return kept.step;
@@ -289,7 +300,7 @@ export class Run {
   edit(vector: Float64Array, index: number, value: number): void {
     this.keep(true);
     vector[index] = value;
-    this.#goOn();
+    this.#changed();
   }
 }
 

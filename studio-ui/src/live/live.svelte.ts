@@ -16,12 +16,17 @@ export interface LivePicture extends Measured {
   readonly step: number;
   /** Of training so far. */
   readonly seconds: number;
+  /** The step of a change by hand that what was measured does not know. */
+  readonly changedAt?: number | null;
 }
 
 /** What the bars and panels take: any network that trains. */
 export type AnyLive = Omit<Live<LivePicture, never, never>, "past"> & {
   readonly past: { readonly steps: readonly number[] };
 };
+
+/** Why there are no numbers after a change by hand. */
+export const CHANGED = "You changed the weights: the next epoch measures them.";
 
 const STILL: Playing = { type: "playing", playing: false, compiling: false, ended: null, about: null };
 
@@ -50,7 +55,7 @@ export abstract class Live<Kept extends LivePicture, OwnAsked, OwnTold> {
   #isScheduled = false;
   #resumes = false;
   /** The step that was asked for, and the newest one then, until the picture after going back comes. */
-  #returning: { readonly wanted: number; readonly from: number } | null = null;
+  #returning: { readonly wanted: number; readonly from: number; readonly undoes: number | null } | null = null;
 
   /** `bytes` tells how many a picture takes. */
   constructor(bytes: (picture: Kept) => number, speed: number | null) {
@@ -68,7 +73,24 @@ export abstract class Live<Kept extends LivePicture, OwnAsked, OwnTold> {
     void this.version;
     void this.curvesVersion;
     const [found, now] = [this.picture, this.curves.current];
-    return found && found.run === now?.run && found.epoch >= (now.epoch[0] ?? Infinity) ? found : null;
+    if (!found || found.run !== now?.run) return null;
+    // A fork has the numbers that it left, until it has some of its own.
+    const isMeasured = found.epoch >= (now.epoch[0] ?? Infinity) || (now.leftAt !== null && found.trainingError !== null);
+    return isMeasured ? found : null;
+  }
+
+  /** Whether what was measured is of the network before a change by hand. */
+  get isChanged(): boolean {
+    void this.version;
+    return (this.picture?.changedAt ?? null) !== null;
+  }
+
+  /** The step of the newest picture where going back to it undoes a change by hand. */
+  get undoes(): number | null {
+    void this.version;
+    const newest = this.shown;
+    const at = newest?.changedAt ?? null;
+    return at !== null && at === newest?.step && this.past.last === at ? at : null;
   }
 
   /** What was last done, and where the training stands, for a screen reader. */
@@ -77,9 +99,11 @@ export abstract class Live<Kept extends LivePicture, OwnAsked, OwnTold> {
     if (!now || !described) return this.news;
     const error = (value: number | null) => measure(described.error, value);
     const hasTest = this.curves.current?.testError.length;
+    const where = `${this.playing.playing ? "Training" : "Paused"} at epoch ${now.epoch}.`;
+    if (this.isChanged) return [this.news, where, CHANGED].filter(Boolean).join(" ");
     return [
       this.news,
-      `${this.playing.playing ? "Training" : "Paused"} at epoch ${now.epoch}.`,
+      where,
       `Objective ${number(now.objective)}, training error ${error(now.trainingError)}`,
       hasTest ? `test error ${error(now.testError)}` : "",
     ]
@@ -164,7 +188,8 @@ export abstract class Live<Kept extends LivePicture, OwnAsked, OwnTold> {
   protected show(found: Kept, isKept = true): void {
     this.newest = found;
     this.#returned(found.step);
-    if (isKept) this.past.add(found);
+    // Of a step that was changed by hand, the engine keeps the state before.
+    if (isKept && found.changedAt !== found.step) this.past.add(found);
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     // A hidden tab gets no animation frames: its pictures wait until it is shown again.
@@ -176,6 +201,11 @@ export abstract class Live<Kept extends LivePicture, OwnAsked, OwnTold> {
     });
   }
 
+  /** Keep what is there now, before a change by hand. */
+  protected keepBefore(): void {
+    if (this.newest) this.past.add(this.newest, true);
+  }
+
   /** Called when another picture is shown. */
   protected drawn(): void {}
 
@@ -183,9 +213,7 @@ export abstract class Live<Kept extends LivePicture, OwnAsked, OwnTold> {
 
   /** Train on; from the picture of before, where one is looked at. */
   play(): void {
-    const step = this.previewed;
-    this.previewed = null;
-    if (step !== null) this.back(step);
+    this.takePreviewed();
     this.engine?.ask({ type: "play" });
     this.playing = { ...this.playing, playing: true };
   }
@@ -201,12 +229,20 @@ export abstract class Live<Kept extends LivePicture, OwnAsked, OwnTold> {
   }
 
   step(unit: StepOnce["unit"]): void {
+    this.takePreviewed();
     this.engine?.ask({ type: "step", unit });
+  }
+
+  /** Go back to the picture of before that is looked at. */
+  takePreviewed(): void {
+    const step = this.previewed;
+    this.previewed = null;
+    if (step !== null && (step < this.past.last || step === this.undoes)) this.back(step);
   }
 
   /** Return to the kept state nearest to a step; the picture that comes tells which it was. */
   back(step: number): void {
-    this.#returning = { wanted: step, from: this.newest?.step ?? 0 };
+    this.#returning = { wanted: step, from: this.newest?.step ?? 0, undoes: this.undoes };
     this.news = "";
     this.engine?.ask({ type: "back", step });
   }
@@ -214,8 +250,12 @@ export abstract class Live<Kept extends LivePicture, OwnAsked, OwnTold> {
   #returned(step: number): void {
     // Pictures that were under way when it was asked are of later steps.
     if (!this.#returning || step > this.#returning.from) return;
-    const { wanted } = this.#returning;
+    const { wanted, undoes } = this.#returning;
     this.#returning = null;
+    if (step === undoes) {
+      this.news = "The change by hand is undone.";
+      return;
+    }
     const near = step === wanted ? "" : `, the kept state nearest to step ${count(wanted)}`;
     this.news = `Back at step ${count(step)}${near}. What came later is forgotten.`;
   }

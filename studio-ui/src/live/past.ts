@@ -33,13 +33,14 @@ export class Past<Kept extends { readonly step: number }> {
 
   /**
    * Keep a picture; of a long run only every second, fourth, ... is kept. A step keeps its first
-   * picture: the run goes back to what it was before it was changed by hand there.
+   * picture: the run goes back to what it was before it was changed by hand there. `always` keeps it
+   * in a long run too.
    */
-  add(picture: Kept): void {
+  add(picture: Kept, always = false): void {
     if (this.#pictures.at(-1)?.step === picture.step) return;
     const isBack = this.#forgetFrom(picture.step);
     const isFirst = this.#pictures.length === 0;
-    if (!isFirst && !isBack && ++this.#skipped < this.#apart) return;
+    if (!isFirst && !isBack && !always && ++this.#skipped < this.#apart) return;
     this.#skipped = 0;
     this.#pictures.push(picture);
     this.#bytes += this.#size(picture);

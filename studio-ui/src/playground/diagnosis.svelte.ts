@@ -12,13 +12,18 @@ export class Diagnosis {
 
   readonly #send: () => boolean;
   /** How many are asked for, and how many of them are of a state that is forgotten. */
-  #open = 0;
+  #open = $state(0);
   #forgotten = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** `send` asks the engine for one; false where it cannot be asked. */
   constructor(send: () => boolean) {
     this.#send = send;
+  }
+
+  /** Whether an answer is under way. */
+  get isAsked(): boolean {
+    return this.#open > 0;
   }
 
   ask(): void {

@@ -15,7 +15,12 @@ const SETTLED = 120;
 /** Milliseconds between two requests for the formulas of the same place. */
 const EXPLAINED_EVERY = 250;
 
-export class Studio extends Live<Picture, Request, Answer> {
+/** A picture, and the step of a change by hand that its errors do not know. */
+interface Seen extends Picture {
+  readonly changedAt?: number | null;
+}
+
+export class Studio extends Live<Seen, Request, Answer> {
   settings = $state.raw<Settings>(DEFAULTS);
   configured = $state.raw<Configured | null>(null);
   catalog = $state.raw<Catalog | null>(null);
@@ -35,7 +40,12 @@ export class Studio extends Live<Picture, Request, Answer> {
   /** The wanted settings that the engine has, as far as it could take them. */
   #taken = $state.raw<Settings | null>(null);
 
+  /** The wanted settings that the engine could not take. */
+  #refused = $state.raw<Settings | null>(null);
+
   #hasShown = false;
+  /** Whether the fork that was asked for is to train at once. */
+  #plays = false;
   #sent: Settings | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #looked: Place | null = null;
@@ -51,6 +61,26 @@ export class Studio extends Live<Picture, Request, Answer> {
   /** Whether the engine has what the user wants. */
   get isSettled(): boolean {
     return this.#taken !== null && same(this.settings, this.#taken);
+  }
+
+  /** Whether points are to be drawn before there is anything to learn. */
+  get needsPoints(): boolean {
+    const { kind, points } = this.settings.data;
+    return kind === "drawn" && new Set(points.map((point) => point.target)).size < 2;
+  }
+
+  /** Whether what is shown is of other examples than those that are wanted, until these come. */
+  get isOfOtherData(): boolean {
+    if (this.isSettled || this.settings === this.#refused || !this.described) return false;
+    return JSON.stringify(this.settings.data) !== JSON.stringify(this.described.settings.data);
+  }
+
+  /** Whether nothing can be trained until a network is prepared. */
+  get isPreparing(): boolean {
+    if (this.connection === "lost" || this.needsPoints || this.settings === this.#refused) return false;
+    const { playing, compiling } = this.playing;
+    // A diagnosis is prepared behind what is shown: only whoever wants to train waits for it.
+    return this.configured === null || (compiling && (playing || !this.diagnosis.isAsked));
   }
 
   // --- the engine ----------------------------------------------------------------------------------
@@ -91,7 +121,11 @@ export class Studio extends Live<Picture, Request, Answer> {
       case "problem":
         if (answer.request === "diagnose") this.diagnosis.answered(answer);
         else this.told(answer);
-        if (answer.request === "configure" || answer.request === "fork") this.#sent = null;
+        if (answer.request === "configure" || answer.request === "fork") {
+          this.#sent = null;
+          this.#refused = this.settings;
+          this.#plays = false;
+        }
         break;
     }
   }
@@ -102,7 +136,7 @@ export class Studio extends Live<Picture, Request, Answer> {
     this.configured = answer;
     const sent = this.#sent;
     this.#taken = sent && isTaken(sent, answer.settings) ? sent : answer.settings;
-    this.#recorded = null;
+    this.#recorded = this.#refused = null;
     this.diagnosis.clear();
     this.explained = null;
     if (isFork) this.curves.finish(this.newest);
@@ -113,16 +147,18 @@ export class Studio extends Live<Picture, Request, Answer> {
     this.begin(answer.run, title, answer.left_at, isFork);
     this.version++;
     if (this.chosen && !exists(this.chosen, answer.network)) this.chosen = null;
+    if (this.#plays && isFork) this.play();
+    this.#plays = false;
   }
 
   protected framed(frame: Frame): void {
     if (frame.kind !== "picture") return;
     const found = read(frame);
     if (found.run !== this.configured?.run) return;
-    this.#take(found);
+    this.#take({ ...found, changedAt: (frame.fields.changed_at ?? null) as number | null });
   }
 
-  #take(found: Picture): void {
+  #take(found: Seen): void {
     if (found.features) this.features = found.features;
     if (found.points) this.points = found.points;
     if (found.targets) this.targets = found.targets;
@@ -166,6 +202,7 @@ export class Studio extends Live<Picture, Request, Answer> {
   override step(unit: StepOnce["unit"]): void {
     // Other steps move on to another number, which tells that a diagnosis is of before.
     this.diagnosis.renew(unit === "example");
+    if (unit === "example") this.keepBefore();
     super.step(unit);
   }
 
@@ -181,15 +218,17 @@ export class Studio extends Live<Picture, Request, Answer> {
     const isOther = task !== taskOf(this.settings.data, this.catalog);
     this.settings = isOther || changes.loss ? withFittingLoss(wanted, task, this.catalog) : wanted;
     clearTimeout(this.#timer);
+    if (this.needsPoints && this.playing.playing) this.pause();
     // Several changes in a row are sent as one.
     this.#timer = setTimeout(() => this.#send(), SETTLED);
   }
 
-  /** Leave the run here with another learning rate. */
+  /** Leave the run here with another learning rate, and train on. */
   fork(rate: number): void {
     clearTimeout(this.#timer);
     this.settings = { ...this.settings, learning_rate: rate };
     this.#sent = this.settings;
+    this.#plays = true;
     this.engine?.ask({ type: "fork", settings: this.settings });
     this.news = `The run continues from here with learning rate ${rate}; the curves of before stay.`;
   }
@@ -222,6 +261,7 @@ export class Studio extends Live<Picture, Request, Answer> {
     const [path, index] =
       place.kind === "bias" ? [layer.bias, [place.unit]] : [layer.weight, [place.from, place.unit]];
     this.diagnosis.renew(true);
+    this.keepBefore();
     this.engine?.ask({ type: "edit", path, index, value });
     this.playing = { ...this.playing, playing: false };
   }
@@ -264,6 +304,7 @@ export class Studio extends Live<Picture, Request, Answer> {
   }
 
   #send(): void {
+    if (this.needsPoints) return;
     const before = this.#sent ?? this.configured?.settings;
     const steps = this.newest?.step ?? 0;
     if (before && same(before, this.settings)) return;
@@ -278,6 +319,11 @@ export class Studio extends Live<Picture, Request, Answer> {
 
   protected configure(): void {
     clearTimeout(this.#timer);
+    if (this.needsPoints) {
+      // An engine that was lost has no network any more.
+      this.#sent = this.configured = null;
+      return;
+    }
     this.#sent = this.settings;
     this.engine?.ask({ type: "configure", settings: this.settings });
   }

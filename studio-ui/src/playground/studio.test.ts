@@ -145,3 +145,81 @@ test("the playground is settled with fewer epochs than were wanted", () => {
   answer(configured(2, { ...studio.settings, epochs: 200_000 }));
   expect(studio.isSettled).toBe(true);
 });
+
+test("after a change by hand nothing is measured, and going back to its step undoes it", () => {
+  const { studio, answer, frame, asked } = begun();
+  const numbers = { objective: [1], training_error: [1], test_error: [], test_objective: [], learning_rate: [1] };
+  frame(0);
+  frame(1, { objective: 1, training_error: 1 });
+  answer({ type: "curves", run: 1, epoch: [1], ...numbers, restart: false });
+  expect([studio.isChanged, studio.undoes]).toEqual([false, null]);
+  studio.edit({ kind: "bias", layer: 0, unit: 0 }, 3);
+  frame(1, { objective: 1, training_error: 1, changed_at: 1 });
+  expect([studio.isChanged, studio.undoes]).toEqual([true, 1]);
+  expect(studio.spoken).toContain("the next epoch measures them");
+  studio.previewed = 1;
+  expect(studio.isChanged).toBe(false); // the picture before the change
+  studio.takePreviewed();
+  expect(asked.at(-1)).toEqual({ type: "back", step: 1 });
+  frame(1, { objective: 1, training_error: 1 });
+  expect(studio.news).toBe("The change by hand is undone.");
+  expect([studio.isChanged, studio.undoes]).toEqual([false, null]);
+});
+
+test("what the slider shows is gone back to before a step, and later pictures stay until then", () => {
+  const { studio, frame, asked } = begun();
+  for (const step of [0, 10, 20]) frame(step);
+  studio.previewed = 10;
+  studio.previewed = 20;
+  expect(asked.some(({ type }) => type === "back")).toBe(false);
+  studio.previewed = 10;
+  studio.step("batch");
+  expect(asked.slice(-2)).toEqual([{ type: "back", step: 10 }, { type: "step", unit: "batch" }]);
+  expect(studio.previewed).toBe(null);
+});
+
+test("a fork trains at once, and has the numbers that it left", () => {
+  const { studio, answer, frame, asked } = begun();
+  frame(5);
+  studio.fork(0.3);
+  expect(asked.at(-1)?.type).toBe("fork");
+  answer({ ...configured(2, studio.settings), parent: 1, left_at: 5 });
+  expect(asked.at(-1)).toEqual({ type: "play" });
+  frame(5, { run: 2, objective: 0.5, training_error: 0.25 });
+  expect(studio.measured).toMatchObject({ run: 2, objective: 0.5 });
+});
+
+test("drawing asks the engine for nothing until there is something to tell apart", () => {
+  const { studio, asked, answer } = begun();
+  const begunWith = asked.length;
+  const draw = (...targets: number[]) => {
+    const points = targets.map((target, i) => ({ x1: i, x2: 0, target }));
+    studio.change({ data: { ...studio.settings.data, kind: "drawn", points } });
+    vi.advanceTimersByTime(1000);
+  };
+  draw();
+  draw(0, 0);
+  expect([studio.needsPoints, studio.isPreparing, asked.length]).toEqual([true, false, begunWith]);
+  draw(0, 0, 1);
+  expect(studio.needsPoints).toBe(false);
+  expect(asked.at(-1)?.type).toBe("configure");
+  answer(configured(2, studio.settings));
+  expect(studio.isSettled).toBe(true);
+});
+
+test("pictures are of other data until the engine has it, or refuses it", () => {
+  const { studio, answer, frame } = begun();
+  frame(1);
+  studio.change({ learning_rate: 0.5 });
+  expect(studio.isOfOtherData).toBe(false);
+  studio.change({ data: { ...studio.settings.data, kind: "xor" } });
+  expect(studio.isOfOtherData).toBe(true);
+  vi.advanceTimersByTime(1000);
+  answer({ type: "playing", playing: false, compiling: true, ended: null, about: null });
+  expect(studio.isPreparing).toBe(true);
+  answer({ type: "problem", request: "configure", message: "no", where: "", given: "", expected: "", fix: "" });
+  expect(studio.isOfOtherData).toBe(false);
+  studio.change({ data: { ...studio.settings.data, kind: "moons" } });
+  answer(configured(2, studio.settings));
+  expect(studio.isOfOtherData).toBe(false);
+});
