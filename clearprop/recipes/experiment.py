@@ -34,6 +34,9 @@ from clearprop.training.training_data import Split
 RECIPE = "recipe"
 """The key in a run's notes under which its recipe stands: the name and the values."""
 
+CHOSEN = "chosen"
+"""The key in a recipe's note under which the settings stand that are not those of its defaults."""
+
 NOTES = "data"
 """The key in a run's notes under which what is to be known of its data stands, such as versions."""
 
@@ -131,7 +134,11 @@ class Experiment:
 
     def _notes(self) -> dict[str, object]:
         notes: dict[str, object] = {
-            RECIPE: {"name": self.name, "values": self.recipe.model_dump(mode="json")}
+            RECIPE: {
+                "name": self.name,
+                "values": self.recipe.model_dump(mode="json"),
+                CHOSEN: self.chosen(),
+            }
         }
         if self.dataset.notes:
             notes[NOTES] = list(self.dataset.notes)
@@ -139,6 +146,36 @@ class Experiment:
         if taken:
             notes[COLUMNS] = [*taken_lines(taken), *taken_notes(taken)]
         return notes
+
+    def chosen(self) -> dict[str, object]:
+        """Return the settings without which the recipe would train something else on its data."""
+        whole = self.recipe.model_dump(mode="json")
+        usual = (
+            type(self.recipe)
+            .model_fields["data"]
+            .get_default(call_default_factory=True)
+            .model_dump(mode="json")
+        )
+        parts = {
+            f"data.{name}": whole["data"][name]
+            for name in ("dev", "test")
+            if whole["data"][name] != usual[name]
+        }
+        kept = dict(whole)
+        # One after the other, since some values follow from others, such as rows from columns.
+        for name in [name for name in whole if name != "data"]:
+            fewer = {key: value for key, value in kept.items() if key != name}
+            if self._filled(fewer) == whole:
+                kept = fewer
+        return {name: value for name, value in kept.items() if name != "data"} | parts
+
+    def _filled(self, values: Mapping[str, object]) -> Mapping[str, object]:
+        """Return all values of the recipe, of which some are given; none where they do not fit."""
+        try:
+            recipe = type(self.recipe).of(values, where=self.name).suited(self.dataset)
+        except ConfigurationError:
+            return {}
+        return recipe.settled(len(self.splits.train)).model_dump(mode="json")
 
     def fork(
         self, parent: Path, step: int, values: Mapping[str, object], **options: Unpack[RunOptions]

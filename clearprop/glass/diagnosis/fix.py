@@ -6,21 +6,18 @@ import ast
 import inspect
 import math
 import re
-import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from clearprop import nn, optim
-from clearprop.errors import ClearpropError, Option
+from clearprop.errors import ClearpropError
 from clearprop.glass.diagnosis.facts import Facts
+from clearprop.glass.diagnosis.recipe_command import recipe_command
 from clearprop.training.metrics import is_metric
 from clearprop.training.seam import Mismatch
 
 SHOWN = ("freeze", "patience", "monitor", "label_smoothing", "precision", "seed")
 """Settings that are part of the call only where they differ from their defaults."""
-
-BY_RECIPE = ("name", "target", "dev", "test")
-"""Options of the data with words of their own, and those that a recipe may have chosen itself."""
 
 RATES = ("initial", "value", "values", "then", "final", "lowest", "highest")
 """Arguments of schedules that are learning rates."""
@@ -439,20 +436,8 @@ def _command(config: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
         return ""
     if all(values[k] == v for k, v in known.items()):
         return ""  # nothing would change
-    part = values.get("data")
-    chosen: Mapping[str, Any] = part if isinstance(part, Mapping) else {}
-    options = (("--data", chosen.get("name")), ("--target", chosen.get("target")))
-    data = "".join(f" {key} {shlex.quote(str(text))}" for key, text in options if text)
-    more = {k: v for k, v in chosen.items() if v not in (None, "", [])}
-    data += "".join(f" {_option(k, v).shell}" for k, v in more.items() if k not in BY_RECIPE)
-    sets = "".join(f" --set {k}={_text(v).strip(chr(34))}" for k, v in known.items())
-    return f"# clearprop train {recipe.get('name')}{data}{sets}"
-
-
-def _option(name: str, value: object) -> Option:
-    """Return an option of the data as the notes of a recipe have it."""
-    return Option(name, tuple(value) if name == "size" and isinstance(value, list) else value,
-                  f"data.{name}")  # fmt: skip
+    texts = {k: Code(_text(v).strip(chr(34))) for k, v in known.items()}
+    return f"# {recipe_command(recipe, texts)}"
 
 
 def _text(value: object) -> str:

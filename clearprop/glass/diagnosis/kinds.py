@@ -321,8 +321,7 @@ KINDS: dict[str, Kind] = {
         "The run may have ended too early",
         "As long as the objective falls by some percent with every pass, and the development error "
         "is at its lowest, the weights are not where this training leads. Train for more epochs, "
-        "and let the development error say when to stop. A batch of all examples makes one step "
-        "of an epoch: smaller batches make more.",
+        "and let the development error say when to stop.",
         ("below_linear_model", "class_never_predicted", "underfitting"),
     ),
     "development_noise": Kind(

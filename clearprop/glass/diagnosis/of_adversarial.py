@@ -9,6 +9,7 @@ import numpy as np
 from clearprop.glass.diagnosis import fix
 from clearprop.glass.diagnosis.facts import Facts
 from clearprop.glass.diagnosis.finding import Finding
+from clearprop.glass.diagnosis.recipe_command import recipe_command
 from clearprop.glass.diagnosis.rules import rule_of, strength
 from clearprop.glass.wording import number, percent
 from clearprop.training import History
@@ -124,7 +125,6 @@ def _changed(facts: Facts, **options: object) -> str:
     """Return code that trains again with other options of the game."""
     given = ", ".join(f"{name}={value!r}" for name, value in options.items())
     recipe = facts.config.get("notes", {}).get("recipe") or {}
-    sets = "".join(f" --set {name}={value}" for name, value in options.items())
-    command = f"\n# clearprop train {recipe['name']}{sets}" if "name" in recipe else ""
+    command = f"\n# {recipe_command(recipe, options)}" if "name" in recipe else ""
     change = f"import dataclasses\nalgorithm = dataclasses.replace(algorithm, {given})"
     return f"{change}\n{fix.fit_line(facts)}{command}"

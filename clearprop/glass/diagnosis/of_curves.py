@@ -393,11 +393,12 @@ def _few_steps(facts: Facts, history: History) -> Finding | None:
         epochs = int(facts.settings.get("epochs", len(history)))
         made = -(-examples // fix.USUAL_BATCH) * epochs
         changed = {"batch_size": fix.USUAL_BATCH, **(changed if made < FEW_STEPS else {})}
+    whole = "Smaller batches make more steps of an epoch. " if each == 1 and examples > 1 else ""
     return Finding(
         f"epoch {len(history)}",
         {"steps": steps, "steps of an epoch": each},
         f"The run had {count(steps, 'step')}: {each} in each epoch, as a step takes {size} of "
-        f"{count(examples, 'example')}. The objective was still falling, from "
+        f"{count(examples, 'example')}. {whole}The objective was still falling, from "
         f"{number(float(history.objective[0]))} to {number(float(history.objective[-1]))}.",
         fix.fit_line(facts, **changed),
         0.7,

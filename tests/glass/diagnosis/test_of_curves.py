@@ -262,15 +262,16 @@ def test_report_and_diagnosis_use_the_same_best_epoch(trained: Trained) -> None:
 
 
 def test_a_command_is_shown_where_it_changes_something(trained: Trained) -> None:
-    note = {"recipe": {"name": "mlp", "values": {"learning_rate": 0.01, "patience": 3}}}
+    values: dict[str, Any] = {"learning_rate": 0.01, "patience": 3}
+    note = {"recipe": {"name": "mlp", "values": values, "chosen": {}}}
     run = dataclasses.replace(trained(), config={**trained().config, "notes": note})
     facts = facts_of_run(run)
     assert "\n# clearprop train mlp --set learning_rate=0.1" in fit_line(facts, learning_rate=0.1)
     values = {"learning_rate": 0.01, "data": {"name": "/srv/my rows.csv", "target": "price"}}
-    note = {"recipe": {"name": "mlp", "values": values}}
+    note = {"recipe": {"name": "mlp", "values": values, "chosen": {"data.dev": 0.1}}}
     of_table = facts_of_run(dataclasses.replace(run, config={**run.config, "notes": note}))
     line = fit_line(of_table, learning_rate=0.1)
-    assert "mlp --data '/srv/my rows.csv' --target price --set learning_rate=0.1" in line
+    assert "mlp --data '/srv/my rows.csv' --target price --set data.dev=0.1" in line
     for same in (
         {"learning_rate": 0.01},
         {"patience": None},
@@ -356,7 +357,9 @@ def test_too_few_epochs_are_a_note(trained: Trained, iris: Splits) -> None:
     assert "falling by 10.00 % with every pass" in finding.sentence
     assert "epochs=120" in finding.fix
     one = with_curves(trained(), objective=[1.0], training_error=[0.6])
-    assert "each curve is a single point" in of("too_few_epochs", diagnose(one, iris)).sentence
+    single = of("too_few_epochs", diagnose(one, iris))
+    assert "each curve is a single point" in single.sentence
+    assert "batch" not in str(single).replace("batch_size", "")
     level = with_curves(trained(), objective=np.full(9, 0.5), training_error=np.full(9, 0.4))
     assert "too_few_epochs" not in diagnose(level).kinds
 
@@ -439,6 +442,7 @@ def test_a_batch_of_all_examples_makes_too_few_steps(digits: Parts) -> None:
     finding = found.faults[0]
     assert finding.kind == "too_few_epochs"
     assert "12 steps: 1 in each epoch" in finding.sentence
+    assert "Smaller batches make more steps of an epoch." in finding.sentence
     changed = applied(finding.fix, model, train).arguments
     assert changed["batch_size"] == 32
     slow = fit(model, train, dev=dev, epochs=12, batch_size=len(train[0]), learning_rate=1e-5,
@@ -525,11 +529,11 @@ def test_a_command_names_the_options_of_the_data(trained: Trained) -> None:
     of_data = {"name": "rows.csv", "target": "y", "ignore": ["id"], "size": [8, 12], "dev": 0.1,
                "decimal": ",", "window": None}  # fmt: skip
     values = {"weight_decay": 0.0, "patience": None, "data": of_data}
-    note = {"recipe": {"name": "mlp", "values": values}}
+    note = {"recipe": {"name": "mlp", "values": values, "chosen": {"data.dev": 0.1}}}
     run = dataclasses.replace(trained(), config={**trained().config, "notes": note})
     line = fit_line(facts_of_run(run), {"weight_decay": 0.1}, optimizer=Code('"adamw"'))
     command = line.rpartition("# ")[2]
     assert command == (
         "clearprop train mlp --data rows.csv --target y --set data.ignore=id "
-        "--set data.size=8x12 --set data.decimal=, --set weight_decay=0.1"
+        "--set data.size=8x12 --set data.decimal=, --set data.dev=0.1 --set weight_decay=0.1"
     )
