@@ -249,6 +249,29 @@ test.each([0, 3])("going back to the step of a change by hand undoes it, %i step
   expect(last().layers.map(({ weight }) => weight)).toEqual(there);
 });
 
+test("numbers of before a change by hand are told so until the next epoch, and not those of a fork", () => {
+  const frames: ReturnType<typeof decode>[] = [];
+  const around = { send: () => {}, show: (bytes: ArrayBuffer) => frames.push(decode(bytes)) };
+  const session = new DenseSession({ ...around, now: () => 0, later: () => {} });
+  const fields = () => frames.at(-1)!.fields;
+  session.ask({ type: "configure", settings: DEFAULTS });
+  session.ask({ type: "step", unit: "epoch" });
+  expect(fields().changed_at).toBe(null);
+  const left = fields().test_error;
+  session.ask({ type: "fork", settings: { ...DEFAULTS, learning_rate: 0.3 } });
+  expect([fields().test_error, left]).toEqual([left, expect.any(Number)]);
+  session.ask({ type: "edit", path: "layers.2.weight", index: [2, 1], value: 2.5 });
+  session.ask({ type: "step", unit: "batch" });
+  expect([fields().changed_at, fields().test_error]).toEqual([25, left]);
+  session.ask({ type: "fork", settings: DEFAULTS });
+  expect(fields().test_error).toBe(null);
+  session.ask({ type: "step", unit: "example" });
+  session.ask({ type: "step", unit: "epoch" });
+  expect(fields().changed_at).toBe(null);
+  session.ask({ type: "back", step: 26 });
+  expect([fields().step, fields().changed_at]).toEqual([26, null]);
+});
+
 test("the middle of a long run can be reached", () => {
   const data = { ...DEFAULTS.data, kind: "drawn", points: [point(1, 2, 0), point(-1, 1, 1)] } as const;
   const run = new Run({ ...DEFAULTS, data, epochs: 10_000 }, pointSet(data));
