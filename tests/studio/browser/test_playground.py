@@ -98,6 +98,11 @@ def test_back_shows_and_takes_an_earlier_state(page: Any, studio: str) -> None:
     until(page, f"{STEP} === 75")
     page.keyboard.press("Home")
     until(page, f"{STEP} === 0")
+    page.keyboard.press("End")
+    until(page, f"{STEP} === 100")  # keys alone forget nothing
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    until(page, f"{STEP} === 0")
     assert step(page) == 25
 
 
@@ -114,7 +119,9 @@ def test_a_fork_continues_and_both_curves_stay(page: Any, studio: str) -> None:
         timeout=1000 * COMPILED
     )
     assert page.get_by_label("Learning rate", exact=True).input_value() == "0.3"
-    assert step(page) == 75
+    until(page, f"{STEP} > 50", seconds=COMPILED)  # it trains on by itself
+    button(page, "Pause").click()
+    button(page, "Play").wait_for()
     assert values_of(page) == {"rate": "0.3"}
 
 
@@ -194,6 +201,25 @@ def test_a_weight_is_edited(page: Any, studio: str) -> None:
     until(page, "document.querySelector('.place dd').textContent === '2.6'")
     page.keyboard.press("Escape")
     button(page, "Close the card").wait_for(state="detached")
+    errors = "[...document.querySelectorAll('.curves dd')].map(dd => dd.textContent).join(' ')"
+    until(page, f"{errors} === '– – –'")
+    slider = page.get_by_label("Back", exact=True)
+    assert slider.get_attribute("aria-valuetext") == "step 25, changed by hand"
+    slider.focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    until(page, f"/^[\\d.]+ [\\d.]+RMS [\\d.]+RMS$/.test({errors})")
+
+
+def test_long_equations_wrap(page: Any, studio: str) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    opened(page, studio)
+    button(page, "Unit 1 of layer 2").click()
+    page.get_by_role("article").locator("math").first.wait_for(timeout=1000 * COMPILED)
+    sizes = (
+        "[...document.querySelectorAll('.place .scroll')].map(x => x.scrollWidth - x.clientWidth)"
+    )
+    assert set(page.evaluate(sizes)) == {0}
 
 
 def test_links_and_biases_are_found_on_the_picture(page: Any, studio: str) -> None:
@@ -241,6 +267,11 @@ def test_points_are_drawn(page: Any, studio: str) -> None:
     button(page, "Draw").click()
     picture = page.get_by_role("application")
     box = picture.bounding_box()
+    until(page, "document.activeElement.getAttribute('role') === 'application'")
+    page.get_by_text("Draw at least one point of each of two classes").wait_for()
+    page.wait_for_timeout(600)
+    assert page.get_by_role("alert").count() == 0
+    assert page.get_by_role("button", name="Play", exact=True).is_disabled()
 
     def click(x: float, y: float, which: str = "left") -> None:
         page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"], button=which)
