@@ -46,7 +46,7 @@ def test_an_exercise_is_made_filled_and_marked(tmp_path: Path, capsys: Captured)
         assert main(["worked", *name, "--grade", str(sheet)]) == 0
         lines = capsys.readouterr().out.splitlines()
         assert lines[0] == "(1) g1: right"
-        assert lines[1].endswith("the sign is the other one")
+        assert lines[1].endswith("the size is right, the sign is not")
         assert lines[-1] == "mark: 1 of 20 (5 %): 1 right, 0 carried, 1 wrong, 18 empty"
 
 

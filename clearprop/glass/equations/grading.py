@@ -144,7 +144,7 @@ def grade(filled: str) -> Grade:
 
     >>> print(grade("x = 2\ny = x^2 = (1) 4.0\nz = x * y = (2) -8.0"))
     (1) y: right
-    (2) z: wrong, -8.0 is given and 8 expected; the sign is the other one
+    (2) z: wrong, -8.0 is given and 8 expected; the size is right, the sign is not
     <BLANKLINE>
     mark: 1 of 2 (50 %): 1 right, 0 carried, 1 wrong, 0 empty
     """

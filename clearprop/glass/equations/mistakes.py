@@ -139,7 +139,7 @@ def likely(
     return Misstep("other quantity", f"that is {same[0]}") if same else Misstep("unknown", "")
 
 
-OTHER_SIGN = "the sign is the other one"
+OTHER_SIGN = "the size is right, the sign is not"
 
 
 def _own_value(symbol: Symbol) -> float:

@@ -134,7 +134,9 @@ def _remarks(configs: Sequence[Configuration], runs: Sequence[RunSummary]) -> li
     found = []
     data = {(config.get("data") or {}).get("fingerprint") for config in configs}
     if len(data) > 1:
-        found.append("The runs have other training examples, so their errors are no fair contest.")
+        found.append(
+            "The runs have different training examples: their errors cannot be compared fairly."
+        )
     if len({config.get("loss") for config in configs}) > 1:
         found.append("The runs minimize different losses: their objectives cannot be compared.")
     if len({one.error for one in runs}) > 1 or len({one.task for one in runs}) > 1:

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { EXAMPLE } from "./example";
-import { along, curve, gateDrawing, gateEnds, laneOf, nameParts } from "./geometry";
+import { along, curve, gateDrawing, gateEnds, laneOf, nameParts, nearest } from "./geometry";
 import type { PassTrace } from "./messages";
 
 test("nodes stand right of the numbers of the column before", () => {
@@ -46,4 +46,12 @@ test("names have their numbers below", () => {
   expect(nameParts("w12'")).toEqual({ letters: "w", below: "12", primes: "′" });
   expect(nameParts("A")).toEqual({ letters: "A", below: "", primes: "" });
   expect(nameParts("a_1b")).toEqual({ letters: "a_1b", below: "", primes: "" });
+});
+
+test("a room is scrolled no further than needed", () => {
+  expect(nearest(0, 400, 150, 90)).toBe(0);
+  expect(nearest(0, 400, 350, 90)).toBe(40);
+  expect(nearest(300, 400, 350, 90)).toBe(260);
+  expect(nearest(300, 400, 20, 90)).toBe(0);
+  expect(nearest(0, 100, 350, 90)).toBe(300);
 });

@@ -16,7 +16,7 @@ export interface Drawing {
 }
 
 export const GATE = { radius: 19, row: 50, margin: 24, digit: 7.8, gap: 46 } as const;
-export const UNIT = { radius: 40, row: 148, margin: 26, lead: 10 } as const;
+export const UNIT = { radius: 40, row: 164, margin: 26, lead: 10, line: 16 } as const;
 
 /** Width of a digit of a part of an error signal. */
 const PART_DIGIT = 6.6;
@@ -59,10 +59,10 @@ export function unitDrawing(trace: PassTrace): Drawing {
   const margin = UNIT.margin + radius;
   // A weight stands at the begin of its link, its error signal at the end: two links may cross
   // between them.
-  const column = 2 * (radius + UNIT.lead + Math.max(72, number + 8));
+  const column = 2 * (radius + UNIT.lead) + Math.max(144, 24 + 2 * number + 16);
   const spots = units.map((unit) => ({
     x: margin + column * unit.column,
-    y: margin + row * unit.row,
+    y: margin + UNIT.line + row * unit.row,
   }));
   return {
     width: Math.max(...spots.map(({ x }) => x)) + margin,
@@ -70,6 +70,12 @@ export function unitDrawing(trace: PassTrace): Drawing {
     radius,
     spots,
   };
+}
+
+/** Where a room is scrolled to so that a place and what is around it are in view: as little as it needs. */
+export function nearest(now: number, room: number, at: number, around: number): number {
+  if (2 * around > room) return Math.max(0, at - room / 2);
+  return Math.max(0, Math.min(at - around, Math.max(now, at + around - room)));
 }
 
 /** How much room the name of a gate takes before its value. */

@@ -253,7 +253,7 @@ def test_a_class_is_marked(folder: Path) -> None:
     assert (rows[1]["points"], rows[1]["wrong"]) == (str(gaps - 1), "1")
     assert rows[1]["kinds"] == "sign 1"
     assert rows[1]["mistakes"].startswith(f"({gaps}) E': wrong, -")
-    assert rows[1]["mistakes"].endswith("the sign is the other one")
+    assert rows[1]["mistakes"].endswith("the size is right, the sign is not")
     assert rows[2]["student"] == "'=cmd|calc"  # a spreadsheet must not run it
     assert marks.kinds == {"sign": 1}
     assert "  1 x the other sign" in str(marks)

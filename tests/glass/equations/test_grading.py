@@ -57,7 +57,7 @@ def test_an_empty_copy_is_empty() -> None:
 @pytest.mark.parametrize(
     ("name", "answer", "said"),
     [
-        ("dE/dy", "-0.1903", "the sign is the other one"),
+        ("dE/dy", "-0.1903", "the size is right, the sign is not"),
         ("w1'", "0.3277", "the step goes the wrong way"),
         ("w1'", "0.02767", "the step alone"),
         ("dE/dz3", "0.190283", "the sigmoid's derivative y * (1 - y) is missing"),

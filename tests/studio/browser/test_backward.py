@@ -301,7 +301,7 @@ def test_the_exercise_marks_itself(page: Any, studio: str) -> None:
         "z1": "right", "z2": "wrong", "h2": "carried", "y": "right", "dE/dy": "wrong",
     }  # fmt: skip
     wrong = page.locator(".line", has=gap(page, "dE/dy"))
-    assert "the other sign" in wrong.inner_text() or "the sign is" in wrong.inner_text()
+    assert "the other sign" in wrong.inner_text() or "the sign is not" in wrong.inner_text()
     wrong.get_by_role("button", name="show").click()
     assert "0.1903" in wrong.inner_text()
     gap(page, "dE/dy").fill("0.1903")

@@ -22,7 +22,7 @@ import { isClose } from "./filled";
 export const RATE = "eta";
 /** The largest relative error of an answer that rounding may explain. */
 const EARLY_ROUNDING = 0.01;
-const OTHER_SIGN = "the sign is the other one";
+const OTHER_SIGN = "the size is right, the sign is not";
 const ACTIVATIONS = ["sigmoid", "tanh", "relu"];
 
 /** A probable mistake: its kind, and what is wrong where. */
