@@ -225,7 +225,7 @@ class PassRequest(Struct, frozen=True, forbid_unknown_fields=True):
             show what reaches back from there; "last" is the last one; null counts every place.
         roomy: whether a typed text is filled up to one of a few lengths where what comes next is
             predicted: texts of other lengths then need no new program. What fills it up comes after
-            the text, so it has no influence on it.
+            the text, and a model is known to read no later place; others get the text as it is.
     """
 
     source: SourceName

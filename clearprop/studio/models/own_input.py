@@ -24,6 +24,7 @@ from clearprop.data.pictures import read_picture
 from clearprop.data.vocabulary import UNKNOWN
 from clearprop.errors import ClearpropError, ConfigurationError, DataError
 from clearprop.glass.wording import visible
+from clearprop.studio.models.causal import is_causal
 from clearprop.studio.models.fitted_picture import fitted
 from clearprop.studio.models.messages import PassRequest, Pixels
 from clearprop.studio.models.opened import FEW_GRAYS, Opened
@@ -264,8 +265,7 @@ def _continuous(opened: Opened, vocabulary: Vocabulary, text: str, roomy: bool) 
     remarks = [f"The network reads the last {most} places."] if len(tokens) > most else []
     tokens = tokens[-most:]
     places = len(tokens)
-    # A model that continues from a state reads from left to right.
-    if roomy and hasattr(opened.subject.model, "begin"):
+    if roomy and is_causal(opened.subject.model):
         room = min(most, next((size for size in ROOMS if size >= places), most))
         tokens = np.pad(tokens, (0, room - places))
     return _tokens(opened, tokens, places, remarks)

@@ -158,7 +158,7 @@ export interface PassRequest {
   readonly target: number | null;
   /** of a text: only the prediction at this place counts, so that the error signals show what reaches back from there; "last" is the last one; null counts every place. */
   readonly position: number | "last" | null;
-  /** whether a typed text is filled up to one of a few lengths where what comes next is predicted: texts of other lengths then need no new program. What fills it up comes after the text, so it has no influence on it. */
+  /** whether a typed text is filled up to one of a few lengths where what comes next is predicted: texts of other lengths then need no new program. What fills it up comes after the text, and a model is known to read no later place; others get the text as it is. */
   readonly roomy: boolean;
 }
 

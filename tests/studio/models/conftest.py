@@ -71,9 +71,10 @@ def letters() -> tuple[Dataset, Preprocessor]:
     return windows.preprocessed(preprocessor), preprocessor
 
 
-def of_text(model: nn.Module) -> Seen:
+def of_text(model: nn.Module, init: bool = True) -> Seen:
     windows, preprocessor = letters()
-    return viewed(Offer("letters", model.init(0), "sequence_cross_entropy", preprocessor, windows))
+    model = model.init(0) if init else model
+    return viewed(Offer("letters", model, "sequence_cross_entropy", preprocessor, windows))
 
 
 @pytest.fixture(scope="module")
