@@ -6,15 +6,13 @@ import { Loaded } from "../engine/loaded.svelte";
 import { address, remember } from "../shell/address";
 import { chosenBy, drawn, lastChances } from "./chances";
 import { pictureOf, type SequencePicture } from "./picture";
+import { isState, stateOf, USUAL_TEMPERATURE, written, type ChosenUnit, type SequenceState, type What } from "./state";
 import { characters, continued, firstText } from "./text";
 import type { Which } from "./units";
 
 export const FALLBACK = "network:gpt";
 /** Between the last key and the pass. */
 const PAUSE = 250;
-const LONGEST_ADDRESS = 400;
-
-export type What = "value" | "error";
 
 export class SequenceStore {
   readonly list = new Loaded<SourceList>();
@@ -26,7 +24,7 @@ export class SequenceStore {
   place = $state<number | null>(null);
   /** Number of the class that is compared; null is what follows in the text. */
   target = $state<number | null>(null);
-  temperature = $state(0.7);
+  temperature = $state(USUAL_TEMPERATURE);
   seed = $state(0);
   what = $state<What>("value");
   head = $state(0);
@@ -35,7 +33,7 @@ export class SequenceStore {
   key = $state<number | null>(null);
   which = $state<Which>("change");
   /** A unit of a recurrent layer at a place. */
-  unit = $state.raw<{ readonly layer: number; readonly unit: number; readonly step: number } | null>(null);
+  unit = $state.raw<ChosenUnit | null>(null);
   every = $state(false);
   hovered = $state<number | null>(null);
   isWriting = $state(false);
@@ -44,6 +42,7 @@ export class SequenceStore {
 
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isTyped = false;
+  #isStarted = false;
   #example = 0;
 
   get texts(): readonly SourceEntry[] {
@@ -72,37 +71,49 @@ export class SequenceStore {
   // --- begin ----------------------------------------------------------------------------------------
 
   async start(): Promise<void> {
-    const values = address().values;
-    this.text = values.get("text") ?? "";
-    this.#isTyped = this.text !== "";
-    this.place = wholeOf(values.get("place"));
-    this.target = wholeOf(values.get("target"));
-    this.head = wholeOf(values.get("head")) ?? 0;
-    this.query = wholeOf(values.get("query"));
-    this.what = values.get("show") === "error" ? "error" : "value";
-    this.every = values.get("every") === "1";
-    const which = values.get("units");
-    this.which = which === "error" || which === "all" ? which : "change";
-    const [layer, unit, step] = (values.get("unit") ?? "").split(".").map(wholeOf);
-    if (layer != null && unit != null && step != null) this.unit = { layer, unit, step };
-    const temperature = Number(values.get("temperature") ?? NaN);
-    if (temperature >= 0 && temperature <= 2) this.temperature = temperature;
-    this.seed = wholeOf(values.get("seed")) ?? 0;
+    this.#read(address().values);
     await this.list.ask((signal) => sources(signal));
     const own = this.texts.find((one) => one.kind === "run");
-    await this.choose(values.get("source") ?? own?.id ?? FALLBACK, true);
+    this.#isStarted = true;
+    await this.choose(this.source || (own?.id ?? FALLBACK), true);
   }
 
-  /** Take what the user has changed in the address. */
-  follow(values: URLSearchParams): void {
-    const source = values.get("source");
-    const text = values.get("text");
-    if (source !== null && source !== this.source) {
-      this.#isTyped = text !== null;
-      if (text !== null) this.text = text;
-      void this.choose(source);
-    } else if (text !== null && text !== this.text) this.write(text);
-    else this.lookAt(wholeOf(values.get("place")), wholeOf(values.get("target")));
+  /** Take what the user has changed in the address; one that says nothing leaves everything as it is. */
+  async follow(values: URLSearchParams): Promise<void> {
+    const before = { source: this.source, text: this.text, place: this.place, target: this.target, isTyped: this.#isTyped };
+    if (isState(values)) this.#read(values);
+    this.#keep();
+    if (!this.#isStarted) return;
+    const isOther = before.text !== this.text || before.place !== this.place || before.target !== this.target;
+    if (this.source !== before.source) await this.choose(this.source, true);
+    else if (before.isTyped && !this.#isTyped) await this.#again(() => this.#takeExample());
+    else if (isOther) await this.#again(() => this.#pass());
+  }
+
+  async #again(next: () => Promise<void>): Promise<void> {
+    this.#stop();
+    if (this.network?.continues) await next();
+    else await this.choose(this.source, true);
+  }
+
+  /** Take the state of an address. Without a network or a text these stay until an example is read. */
+  #read(values: URLSearchParams): void {
+    const { source, text, ...rest } = stateOf(values);
+    this.source = source || this.source;
+    this.#isTyped = text !== "";
+    if (this.#isTyped) this.text = text;
+    Object.assign(this, rest);
+    this.key = this.hovered = null;
+  }
+
+  /** Write the state into the address. */
+  #keep(): void {
+    remember(written({ ...this.#state, text: this.#isTyped ? this.text : null }));
+  }
+
+  get #state(): Omit<SequenceState, "text"> {
+    const { source, place, target, head, query, what, every, which, unit, temperature, seed } = this;
+    return { source, place, target, head, query, what, every, which, unit, temperature, seed };
   }
 
   /** Look at another network. */
@@ -112,7 +123,7 @@ export class SequenceStore {
     this.made.value = null;
     this.made.problem = this.graph.problem = null;
     if (!isFirst) this.#forget();
-    remember({ source });
+    this.#keep();
     await this.graph.ask((signal) => graph(source, "", signal));
     if (this.source !== source || this.graph.problem) return;
     if (!this.network?.continues) {
@@ -138,7 +149,7 @@ export class SequenceStore {
     this.#stop();
     this.#forget();
     this.#isTyped = false;
-    remember({ text: null });
+    this.#keep();
     this.#example = (this.#example + 1) % Math.max(1, this.network?.examples ?? 1);
     await this.#takeExample();
   }
@@ -160,7 +171,6 @@ export class SequenceStore {
   #forget(): void {
     this.place = this.target = this.query = this.key = this.hovered = null;
     this.unit = null;
-    remember({ place: null, target: null, query: null, unit: null });
   }
 
   // --- the text -------------------------------------------------------------------------------------
@@ -171,7 +181,7 @@ export class SequenceStore {
     this.text = text;
     this.#isTyped = true;
     this.#forget();
-    remember({ text: text.length <= LONGEST_ADDRESS ? text : null });
+    this.#keep();
     if (text === "") {
       this.made.stop();
       this.made.isLoading = false;
@@ -200,7 +210,7 @@ export class SequenceStore {
       if (this.made.problem) break;
     }
     this.isWriting = false;
-    remember({ text: this.text.length <= LONGEST_ADDRESS ? this.text : null });
+    this.#keep();
   }
 
   stopWriting(): void {
@@ -220,7 +230,7 @@ export class SequenceStore {
 
   setDrawing(temperature: number, seed: number): void {
     [this.temperature, this.seed] = [temperature, seed];
-    remember({ temperature: String(temperature), seed: String(seed) });
+    this.#keep();
   }
 
   // --- the place ------------------------------------------------------------------------------------
@@ -232,11 +242,7 @@ export class SequenceStore {
     this.place = place !== null && place >= last ? null : place;
     this.target = target;
     this.query = this.key = null;
-    remember({
-      place: this.place === null ? null : String(this.place),
-      target: target === null ? null : String(target),
-      query: null,
-    });
+    this.#keep();
     this.#stop();
     void this.#pass();
   }
@@ -257,36 +263,31 @@ export class SequenceStore {
 
   show(what: What): void {
     this.what = what;
-    remember({ show: what === "value" ? null : what });
+    this.#keep();
   }
 
   showUnits(which: Which): void {
     this.which = which;
-    remember({ units: which === "change" ? null : which });
+    this.#keep();
   }
 
   showEvery(every: boolean): void {
     this.every = every;
-    remember({ every: every ? "1" : null });
+    this.#keep();
   }
 
   chooseHead(head: number): void {
     this.head = head;
-    remember({ head: head === 0 ? null : String(head) });
+    this.#keep();
   }
 
   chooseScore(query: number | null, key: number | null): void {
     [this.query, this.key] = [query, key];
-    remember({ query: query === null ? null : String(query) });
+    this.#keep();
   }
 
-  chooseUnit(unit: SequenceStore["unit"]): void {
+  chooseUnit(unit: ChosenUnit | null): void {
     this.unit = unit;
-    remember({ unit: unit && `${unit.layer}.${unit.unit}.${unit.step}` });
+    this.#keep();
   }
-}
-
-function wholeOf(text: string | null | undefined): number | null {
-  const found = Number(text);
-  return text != null && text !== "" && Number.isInteger(found) && found >= 0 ? found : null;
 }

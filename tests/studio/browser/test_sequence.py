@@ -328,6 +328,21 @@ def test_the_address_brings_the_same_view_back(page: Any, served: Served) -> Non
     assert (rows(page), card.inner_text(), tokens(page)) == before
 
 
+def test_a_link_shows_its_place_and_target_in_an_open_tab(page: Any, served: Served) -> None:
+    opened(page, served, shown(page, place=3))
+    link = "#/sequence?source=run:char-lstm-1&text=the+hill&place=2&target=5&unit=0.3.1"
+    page.evaluate("link => { location.hash = link; }", link)
+    page.get_by_role("region", name="LSTM recurrent").wait_for(timeout=1000 * COMPILED)
+    read(page, "the hill")
+    assert page.locator(".tokens .chosen").get_attribute("aria-label").startswith("place 2,")
+    assert "chosen by you" in page.locator(".next .note").first.inner_text()
+    assert "unit 3 at place 1" in page.inner_text("article")
+    assert "place=2&target=5" in page.url
+    page.evaluate("location.hash = '#/sequence'")
+    until(page, "location.hash.includes('text=the+hill') && location.hash.includes('place=2')")
+    assert tokens(page) == "the hill"
+
+
 def test_a_typed_text_stays_with_another_network(page: Any, served: Served) -> None:
     opened(page, served, shown(page))
     page.get_by_label("Network", exact=True).select_option("run:char-lstm-1")
