@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -38,6 +39,22 @@ def test_the_page_shows_what_a_lesson_is_about(studio: str, page: Any) -> None:
     lesson.get_by_role("link", name="Show it in the page").click()
     page.get_by_role("group", name="Hidden layers").get_by_text("hidden layer").wait_for()
     until(page, "() => location.hash.includes('data=xor') && location.hash.includes('lesson=04')")
+
+
+def test_a_lesson_that_cannot_be_loaded(studio: str, browser: Any) -> None:
+    page = browser.new_page()  # the browser writes what it cannot load into the console
+    page.goto(f"{studio}#/backward?page=gate&lesson={FIRST}")
+    lesson = page.get_by_role("complementary", name="Lesson")
+    lesson.get_by_role("heading", name="One rule").wait_for()
+    page.route(re.compile("/assets/04-"), lambda route: route.abort())
+    lesson.get_by_role("combobox").select_option(label="4 · Hidden units as half-planes")
+    lesson.get_by_role("alert").wait_for()
+    assert "cannot be loaded" in lesson.get_by_role("alert").inner_text()
+    assert lesson.get_by_role("heading", name="One rule").count() == 0
+    lesson.get_by_role("combobox").select_option(index=0)
+    lesson.get_by_role("heading", name="One rule").wait_for()
+    assert lesson.get_by_role("alert").count() == 0
+    page.close()
 
 
 @pytest.mark.parametrize("view", ["playground", "backward", "vision", "sequence", "models"])
