@@ -74,6 +74,7 @@ _MODULES = (
     "algorithms",
     "data",
     "glass",
+    "interop",
     "models",
     "nn",
     "ops",

@@ -10,6 +10,7 @@ A rule takes what the lecture's equation takes, and returns the error signal of 
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Callable, Mapping, Sequence
 from typing import ParamSpec, TypeVar, cast
 
@@ -60,6 +61,20 @@ def operation(
         return row
 
     return register
+
+
+def operation_named(name: str) -> AnyOperation:
+    """Return the operation of a name.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return OPERATIONS[name]
+
+
+# A copy of an operation is the operation itself, also in another process: its row has rules, which
+# are functions without a name of their own.
+copyreg.pickle(Operation, lambda row: (operation_named, (row.name,)))
 
 
 def count_nothing(output: object, *inputs: object, **parameters: object) -> int:

@@ -17,7 +17,7 @@ import sys
 import threading
 import webbrowser
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 import uvicorn
@@ -26,6 +26,9 @@ from clearprop.errors import ConfigurationError, RunError
 from clearprop.studio.app import Studio
 from clearprop.studio.connection import LONGEST_REQUEST
 from clearprop.studio.guard import TOKEN, hosts_of
+
+if TYPE_CHECKING:
+    from clearprop.studio.notebook import StudioWidget
 
 ADDRESS = "127.0.0.1"
 FIRST_PORT, PORTS = 8150, 50
@@ -186,7 +189,7 @@ class StudioServer:
             return self._shown._repr_mimebundle_(**options)
         return {"text/plain": repr(self), "text/html": self._link()}
 
-    def widget(self, height: int = 720) -> Any:
+    def widget(self, height: int = 720) -> StudioWidget:
         """Return a widget that shows the page in a notebook; it needs ``clearprop[notebook]``.
 
         Args:
@@ -202,7 +205,7 @@ class StudioServer:
         return StudioWidget(app, self.loop, home, self.view, height)
 
     @functools.cached_property
-    def _shown(self) -> Any:
+    def _shown(self) -> StudioWidget:
         """The widget of all cells that show this studio."""
         return self.widget()
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copyreg
 import functools
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, cast
 
 from clearprop import elsewhere, ops
 from clearprop.autodiff import stop_gradient
@@ -60,6 +62,16 @@ LOSSES: dict[str, Loss] = {
         cosine_embedding(),
     )
 }
+
+
+def _as_copied(loss: Loss) -> tuple[Any, ...]:
+    """Return how a loss is copied: one of these by its name, as its functions have none."""
+    if LOSSES.get(loss.name) is loss:
+        return find_loss, (loss.name,)
+    return cast("tuple[Any, ...]", object.__reduce_ex__(loss, 2))
+
+
+copyreg.pickle(Loss, _as_copied)
 
 _SMOOTHED: dict[str, Callable[..., Array]] = {
     "cross_entropy": of_classes,

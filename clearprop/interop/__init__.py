@@ -1,0 +1,4 @@
+"""Models in the forms of other libraries.
+
+`clearprop.interop.sklearn` has networks as estimators of scikit-learn.
+"""

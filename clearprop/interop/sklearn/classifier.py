@@ -1,0 +1,170 @@
+"""A classifier: one class of several, or several labels at once.
+
+Shape letters: N examples, K classes or labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.utils import Tags
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import column_or_1d
+
+from clearprop import nn, optim
+from clearprop.errors import DataError
+from clearprop.interop.sklearn.network import NetworkEstimator
+from clearprop.nn.activation import ActivationLike
+from clearprop.training.predictions import probabilities
+
+MULTILABEL = "multilabel-indicator"
+
+
+class NetworkClassifier(ClassifierMixin, NetworkEstimator):
+    """A network that classifies.
+
+    A step goes down the gradient of the mean loss of a batch. Nothing is scaled: put a
+    `StandardScaler` before it.
+
+    Args:
+        model: sizes of the hidden layers, or a module of clearprop with an output for each class.
+        activation: of the hidden layers, where their sizes are given.
+        dropout: probability with which a hidden unit is dropped in training, likewise.
+        loss: a loss of clearprop; by default cross-entropy, for several labels that of each.
+        optimizer: by name, or one of `clearprop.optim`.
+        learning_rate: by default that of the optimizer.
+        batch_size: examples of a step; all where there are fewer.
+        epochs: how often all examples are used.
+        early_stopping: hold some examples out, end when their error has not fallen for
+            ``patience`` epochs, and keep the weights of the best epoch.
+        validation_fraction: of the examples to hold out; by default a tenth with
+            ``early_stopping``, none without it.
+        patience: see ``early_stopping``.
+        class_weight: how much each class counts: a dict, or "balanced".
+        warm_start: `fit` begins with the weights that the last `fit` left.
+        random_state: of initial values, orders and what is held out.
+        verbose: show how training goes on.
+
+    Attributes:
+        classes_: the classes, (K,); of several labels their numbers.
+        model_: the trained network.
+        run_: the run of clearprop: `clearprop.explain`, `diagnose` and `studio` take it.
+        loss_curve_: the objective of each epoch.
+        validation_loss_curve_: that of the held-out examples; empty where none are.
+        loss_: the last of ``loss_curve_``.
+        n_iter_: how many epochs were trained.
+
+    >>> x, y = np.array([[0.0], [0.2], [0.8], [1.0]]), ["low", "low", "high", "high"]
+    >>> network = NetworkClassifier((8,), epochs=300, learning_rate=0.05, random_state=0).fit(x, y)
+    >>> network.predict([[0.1], [0.9]]).tolist()
+    ['low', 'high']
+
+    Source: the conventions of `sklearn.neural_network.MLPClassifier`.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module | Sequence[int] = (100,),
+        *,
+        activation: ActivationLike = "relu",
+        dropout: float = 0.0,
+        loss: str | nn.Loss | None = None,
+        optimizer: str | optim.Optimizer = "adam",
+        learning_rate: float | None = None,
+        batch_size: int = 200,
+        epochs: int = 200,
+        early_stopping: bool = False,
+        validation_fraction: float | None = None,
+        patience: int = 10,
+        class_weight: Mapping[object, float] | str | None = None,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(
+            model,
+            activation=activation,
+            dropout=dropout,
+            loss=loss,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            batch_size=batch_size,
+            epochs=epochs,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            patience=patience,
+            warm_start=warm_start,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.class_weight = class_weight
+
+    def predict(self, X: object) -> NDArray[Any]:
+        """Return the class of each example, (N,); of several labels 0 or 1 for each, (N, K)."""
+        made = self._made(X)
+        if self._multilabel:
+            return (made >= (nn.find_loss(self._own_loss()).threshold or 0)).astype(int)
+        return np.asarray(self.classes_[made.argmax(axis=1)])
+
+    def predict_proba(self, X: object) -> NDArray[np.float64]:
+        """Return the probability of each class or label, (N, K)."""
+        made = self._made(X)
+        found = probabilities(made, nn.find_loss(self._own_loss()))
+        if found is None:
+            raise AttributeError(f"the loss {self.loss!r} has no probabilities")
+        return found[:, : len(self.classes_)]  # a single class has an output more
+
+    def predict_log_proba(self, X: object) -> NDArray[np.float64]:
+        """Return the logarithm of `predict_proba`."""
+        return np.asarray(np.log(self.predict_proba(X)))
+
+    def _encoded(self, y: NDArray[Any], classes: object = None) -> NDArray[Any]:
+        check_classification_targets(y)
+        self._multilabel = type_of_target(y) == MULTILABEL
+        if self._multilabel:
+            dense = y.toarray() if hasattr(y, "toarray") else y
+            self.classes_ = np.arange(dense.shape[1])
+            return np.asarray(dense, np.float32)
+        labels = column_or_1d(y, warn=True)
+        found = np.unique(labels)
+        known = found if classes is None else np.unique(np.asarray(classes))
+        strange = np.setdiff1d(found, known)
+        if len(strange):
+            raise DataError(
+                "there are labels outside the classes",
+                where="y",
+                given=", ".join(map(str, strange[:5])),
+                expected=", ".join(map(str, known[:10])),
+                fix="name all classes in the first partial_fit, or fit anew without warm_start",
+            )
+        self.classes_ = known
+        return np.asarray(np.searchsorted(known, labels), np.int32)
+
+    def _outputs(self, targets: NDArray[Any]) -> int:
+        del targets
+        # Cross-entropy is one of at least two.
+        return len(self.classes_) if self._multilabel else max(2, len(self.classes_))
+
+    def _own_loss(self) -> str | nn.Loss:
+        usual = "binary_cross_entropy" if self._multilabel else "cross_entropy"
+        return usual if self.loss is None else self.loss
+
+    def _weights(self, y: NDArray[Any], given: NDArray[Any] | None) -> NDArray[np.float64] | None:
+        own = super()._weights(y, given)
+        if self.class_weight is None:
+            return own
+        of_classes = np.asarray(compute_sample_weight(self.class_weight, y), np.float64)
+        return of_classes if own is None else of_classes * own
+
+    def _labels(self, targets: NDArray[Any]) -> NDArray[Any] | None:
+        return None if self._multilabel else targets
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
