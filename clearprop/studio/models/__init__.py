@@ -89,12 +89,16 @@ With one or three axes of places all of these have one or three in place of (kh,
 - ``attention.k`` and ``attention_error.k`` float32 (heads, T, S), k = 0.. for ``attentions``: the
   weights, and dE/dweight where each weight is taken as a value of its own. ``query.k`` float32
   (heads, T, E) and ``key.k`` (heads, S, E) made them: softmax over the keys of scale x query . key.
+  With a mask also ``seen.k`` uint8 (heads, T, S), 1 where the query sees the key; else a causal
+  head sees keys up to the query, and any other all of them.
 - ``NAME.k`` float32 (T, H) for ``recurrent`` k and each of its ``names``, such as ``forget.0``,
   ``cell.0``, ``hidden.0``; ``NAME_error.k`` = dE/dvalue of the same at every step; ``direct.k``
   (T, H), the part of dE/dhidden that comes from the layers above, the rest comes from the next
   step. ``from_input.k`` and ``from_hidden.k`` (T, n H) are the sums x W + b and h U of the n gates
   side by side: input, forget, candidate, output; reset, update, candidate; or that of an RNN. With
-  peepholes, a mask or a truncation there are no error signals of gates and no sums.
+  peepholes, a mask or a truncation there are no error signals of gates and no sums. Gates are NaN
+  at places that do not count. ``before.k`` (1, H), of an LSTM (2, H), is the state before the first
+  step: hidden and cell.
 - ``stream.k`` and ``stream_error.k`` float32 (T,): root mean square of the vector at each place
   and the norm of its error signal, for ``streams`` k. The first is the embedding: what reaches
   back to each token.

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from clearprop.errors import ConfigurationError
 from clearprop.glass.pictures import data_address
-from clearprop.glass.wording import visible
 from clearprop.studio.models.headers import Chance
 from clearprop.studio.models.messages import PassRequest
 from clearprop.studio.models.opened import Opened, label_of, numbers_text, thumbnail
@@ -284,14 +283,3 @@ def _chances(opened: Opened, at: NDArray[Any]) -> tuple[Chance, ...]:
     order = np.argsort(-found[0], kind="stable")[:MOST_CHANCES]
     name = opened.subject.class_name
     return tuple(Chance(name(int(k)), float(found[0, k])) for k in order)
-
-
-def place_names(opened: Opened, aim: Aim) -> tuple[str, ...]:
-    """Return the target at each place of a text; "" where nothing is compared."""
-    if opened.output != "token":
-        return ("",) * aim.places
-    names = opened.subject.class_names or ()
-    return tuple(
-        (visible(names[label]) if label < len(names) else str(label)) if label >= 0 else ""
-        for label in aim.y[0, : aim.places].astype(int).tolist()
-    )

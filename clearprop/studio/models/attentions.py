@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.glass.explain import GlassNode
+from clearprop.ops.attention import causal_mask
 from clearprop.studio.models.headers import AttentionShown
 from clearprop.studio.models.passes import ViewedPass
 
@@ -36,7 +37,7 @@ def add_attentions(
     shown = []
     for k, node in enumerate(kept):
         output = node.siblings[0]
-        queries, keys = _counted(seen, node)
+        queries, keys = _places_of(seen, node)
         weights = _by_head(np.asarray(node.value, np.float32))
         heads = len(weights)
         query, key = (
@@ -46,13 +47,15 @@ def add_attentions(
         arrays[f"attention_error.{k}"] = _by_head(_error_of_weights(node))[:, :queries, :keys]
         arrays[f"query.{k}"] = query[:, :queries]
         arrays[f"key.{k}"] = key[:, :keys]
+        if _mask_of(node) is not None:
+            arrays[f"seen.{k}"] = _by_head(_seen_by(node).astype(np.uint8))[:, :queries, :keys]
         scale = float(np.asarray(output.parameters.get("scale", 1.0)))
         causal = bool(output.parameters.get("causal", False))
         shown.append(AttentionShown(node.layer, node.index, heads, queries, keys, scale, causal))
     return tuple(shown)
 
 
-def _counted(seen: ViewedPass, node: GlassNode) -> tuple[int, int]:
+def _places_of(seen: ViewedPass, node: GlassNode) -> tuple[int, int]:
     """Return how many queries and keys are places of the text and do not fill it up."""
     tokens, places = seen.aim.tokens, seen.aim.places
     whole = len(tokens) if tokens is not None else 0
@@ -60,9 +63,9 @@ def _counted(seen: ViewedPass, node: GlassNode) -> tuple[int, int]:
     return queries, keys
 
 
-def _by_head(weights: Numbers) -> Numbers:
+def _by_head(weights: NDArray[Any]) -> NDArray[Any]:
     """Return the weights (G, T, S) of the first example; a layer of one head has no such axis."""
-    one: Numbers = weights[0]
+    one: NDArray[Any] = weights[0]
     return one.reshape(-1, *one.shape[-2:])
 
 
@@ -75,11 +78,26 @@ def _of_heads(vectors: Numbers, heads: int) -> Numbers:
 def _error_of_weights(weights: GlassNode) -> Numbers:
     """Return dE/dW, where Y = W V: G V^T for the error signal G of Y, plus that of W itself.
 
-    A weight that the mask hides gets 0: it is no value that could change.
+    A weight that the mask or the order hides gets 0: it is no value that could change.
     """
     output = weights.siblings[0]
     value = np.asarray(output.input_values[2], np.float32)
     arrived = np.asarray(output.error, np.float32) if output.error is not None else 0.0
     own = np.asarray(weights.error, np.float32) if weights.error is not None else 0.0
     found = np.matmul(arrived, np.swapaxes(value, -1, -2)) + own
-    return np.where(np.asarray(weights.value) == 0, 0.0, found).astype(np.float32)
+    return np.where(_seen_by(weights), found, 0.0).astype(np.float32)
+
+
+def _mask_of(weights: GlassNode) -> NDArray[np.bool_] | None:
+    """Return the mask that the attention was given; None without one."""
+    given = weights.siblings[0].input_values
+    return np.asarray(given[3]) if len(given) > 3 and given[3] is not None else None
+
+
+def _seen_by(weights: GlassNode) -> NDArray[np.bool_]:
+    """Return which keys each query sees, in the shape of the weights."""
+    seen = np.ones(weights.shape, bool)
+    if weights.siblings[0].parameters.get("causal", False):
+        seen &= np.asarray(causal_mask(*seen.shape[-2:]))
+    mask = _mask_of(weights)
+    return seen if mask is None else seen & mask

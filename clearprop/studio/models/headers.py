@@ -329,23 +329,28 @@ class RecurrentShown(Struct, frozen=True):
 
     Attributes:
         path: of its layer.
+        call: its number where the layer is called more than once.
         depth: its number where several are stacked.
-        kind: "LSTM", "GRU" or "RNN".
+        kind: "LSTM", "GRU" or "RNN"; the name of the class where a step has other equations.
         names: of its gates and states, which are arrays of the frame.
         units: H.
         factor: by which one step back changes the norm of the error signal of the state, as a
-            geometric mean from the last step that has one back to the first; null where there are
-            no two such steps.
+            geometric mean from the chosen place back to the first; null where nothing arrives at
+            the place, or it is the first.
+        uncounted: the places whose step a mask hides: the state stays as it was there, and no gate
+            has a number.
         form: of a GRU whether it resets "before" or "after" the product, of an RNN its function
             "tanh" or "relu"; else "".
     """
 
     path: str
+    call: int
     depth: int
     kind: str
     names: tuple[str, ...]
     units: int
     factor: float | None
+    uncounted: tuple[int, ...] = ()
     form: str = ""
 
 
@@ -373,7 +378,6 @@ class SequenceShown(Struct, frozen=True):
         place: at which the prediction is looked at.
         target: number of the class with which the prediction there is compared; null for none.
         assumed: whether that target is the prediction itself.
-        targets: what should come next at each place; "" where nothing is compared.
         classes: the tokens that are predicted, with signs for white space.
         pieces: the same tokens as a text has them.
         attentions: every attention of the pass.
@@ -388,7 +392,6 @@ class SequenceShown(Struct, frozen=True):
     place: int
     target: int | None
     assumed: bool
-    targets: tuple[str, ...]
     classes: tuple[str, ...]
     pieces: tuple[str, ...]
     attentions: tuple[AttentionShown, ...]

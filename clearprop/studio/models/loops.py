@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import nn
-from clearprop.glass.drawings.gates import gates_of
 from clearprop.glass.explain import GlassNode
 from clearprop.studio.models.headers import RecurrentShown
 from clearprop.studio.models.passes import ViewedPass, finite_or_none
@@ -23,19 +23,25 @@ Arrays = dict[str, NDArray[Any]]
 
 RECURRENT = (nn.RNN, nn.LSTM, nn.GRU)
 STATES = ("hidden", "cell")
+CLOSE = 1e-3
+"""By so much a state may differ that is computed once more."""
+
+KINDS: dict[type, str] = {nn.LSTMCell: "LSTM", nn.GRUCell: "GRU", nn.RNNCell: "RNN"}
 
 
 class _Loop(NamedTuple):
-    """A recurrent layer, or one of several inside it.
+    """A recurrent layer at one of its calls, or one of several inside it.
 
     Attributes:
         path: of the layer.
+        call: number of the call.
         depth: its number inside the layer.
         layer: the module.
         node: of the loop, its first output.
     """
 
     path: str
+    call: int
     depth: int
     layer: Any
     node: GlassNode
@@ -45,18 +51,32 @@ class _Loop(NamedTuple):
         return self.layer.cells[self.depth]
 
     @property
+    def kind(self) -> str:
+        """The name of a step's equations, which are those of the cell, or of the class."""
+        return KINDS.get(type(self.cell), type(self.layer).__name__)
+
+    @property
+    def given(self) -> list[NDArray[Any]]:
+        """What the loop reads."""
+        return [np.asarray(v) for v in self.node.input_values if v is not None]
+
+    @property
     def is_plain(self) -> bool:
         """Whether the equations of a step are those of `gate_errors`: no peepholes, no mask.
 
         A mask and a truncation are arrays of bools that the loop reads.
         """
-        read = [np.asarray(v) for v in self.node.input_values if v is not None]
-        is_known = type(self.cell) in (nn.RNNCell, nn.LSTMCell, nn.GRUCell)
         has_peepholes = getattr(self.cell, "peepholes", None) is not None
-        return is_known and not has_peepholes and not any(v.dtype == bool for v in read)
+        is_known = type(self.cell) in KINDS
+        return is_known and not has_peepholes and not any(v.dtype == bool for v in self.given)
+
+    def counted(self, steps: int) -> NDArray[np.bool_]:
+        """Return which steps count, (T,): all of them without a mask."""
+        masks = [v for v in self.given if v.dtype == bool and v.shape == (steps, 1, 1)]
+        return masks[0].reshape(steps) if masks else np.ones(steps, bool)
 
 
-def _loops(seen: ViewedPass) -> list[_Loop]:
+def _loops(seen: ViewedPass, remarks: list[str]) -> list[_Loop]:
     """Return the loops over time that read forward, each with its layer."""
     found = []
     for path, layer in nn.modules(seen.opened.model).items():
@@ -64,78 +84,96 @@ def _loops(seen: ViewedPass) -> list[_Loop]:
             continue
         nodes = [n for n in seen.glass if n.steps and n.layer == path and not n.output]
         ways = 1 if layer.backward_cells is None else 2
-        # The loops of a layer follow each other: forward, then backward, from the lowest on.
-        forward = nodes[::ways][: len(layer.cells)]
-        found += [_Loop(path, depth, layer, node) for depth, node in enumerate(forward)]
+        # The loops of a call follow each other: forward, then backward, from the lowest on.
+        size = ways * len(layer.cells)
+        if len(nodes) % size:
+            remarks.append(
+                f"{path or 'The recurrent layer'} is not shown: it has {len(nodes)} loops over "
+                f"time, and a call of it makes {size}."
+            )
+            continue
+        for start in range(0, len(nodes), size):
+            forward = nodes[start : start + size : ways]
+            found += [
+                _Loop(path, start // size, depth, layer, node) for depth, node in enumerate(forward)
+            ]
     return found
 
 
-def add_recurrent(seen: ViewedPass, arrays: Arrays) -> tuple[RecurrentShown, ...]:
+def add_recurrent(
+    seen: ViewedPass, arrays: Arrays, remarks: list[str]
+) -> tuple[RecurrentShown, ...]:
     """Add states, gates and error signals of every recurrent layer of a pass."""
-    return tuple(_shown(seen, k, loop, arrays) for k, loop in enumerate(_loops(seen)))
+    loops = _loops(seen, remarks)
+    return tuple(_shown(seen, k, loop, arrays, remarks) for k, loop in enumerate(loops))
 
 
-def _shown(seen: ViewedPass, k: int, loop: _Loop, arrays: Arrays) -> RecurrentShown:
+def _shown(
+    seen: ViewedPass, k: int, loop: _Loop, arrays: Arrays, remarks: list[str]
+) -> RecurrentShown:
     places = seen.aim.places
     through = seen.glass.through_time(loop.node.name)
     states = [np.asarray(v, np.float32)[:, 0] for v in through.values]
     errors = [np.asarray(v, np.float32)[:, 0] for v in through.errors]
+    counted = loop.counted(len(states[0]))
     values = dict(zip(STATES, states, strict=False))
     arrived = dict(zip(STATES, errors, strict=False))
+    step = _steps(loop, states, counted)
     parts: dict[str, Numbers] = {}
-    if loop.is_plain:
-        step = _steps(loop, states)
+    if step is None:
+        remarks.append(
+            f"The gates of {loop.path or 'the recurrent layer'} are left out: its loop over time "
+            "is not that of its cell."
+        )
+    elif loop.is_plain:
         values = step.gates | values
         arrived |= gate_errors(loop.cell, values, arrived, step)
         parts = {"from_input": step.from_input, "from_hidden": step.from_hidden}
-    elif not isinstance(loop.layer, nn.RNN):
-        values |= _watched(seen, loop)
+    elif counted[:places].any():
+        # A step that does not count uses no gate: it keeps the state.
+        gates = {n: np.where(counted[:, None], v, np.nan) for n, v in step.gates.items()}
+        values = gates | values
+    elif step.gates:
+        remarks.append(
+            f"The gates of {loop.path or 'the recurrent layer'} are left out: no step counts."
+        )
     if (direct := _direct(loop)) is not None:
         parts["direct"] = direct
     named = {f"{name}_error": array for name, array in arrived.items()}
     for name, array in {**values, **named, **parts}.items():
         arrays[f"{name}.{k}"] = np.asarray(array[:places], np.float32)
+    if step is not None:
+        arrays[f"before.{k}"] = np.stack([before[0] for before in step.before])
     return RecurrentShown(
         path=loop.path,
+        call=loop.call,
         depth=loop.depth,
-        kind=type(loop.layer).__name__,
+        kind=loop.kind,
         names=tuple(values),
         units=states[0].shape[-1],
-        factor=finite_or_none(factor_back(errors)),
+        factor=finite_or_none(factor_back(errors, seen.aim.place)),
+        uncounted=tuple(np.flatnonzero(~counted[:places]).tolist()),
         form=str(getattr(loop.cell, "reset", getattr(loop.cell, "nonlinearity", ""))),
     )
 
 
-def factor_back(errors: list[Numbers]) -> float:
+def factor_back(errors: list[Numbers], place: int) -> float:
     """Return the factor by which one step back changes the norm of an error signal.
 
-    It is the geometric mean over the steps from the last one with an error signal back to the
-    first: (norm of step 0 / norm of that step) ^ (1 / steps between them).
+    It is the geometric mean over the steps from a place back to the first:
+    (norm of step 0 / norm of that step) ^ (1 / place). NaN where nothing arrives at the place.
 
     Args:
         errors: error signals of each array of the state at every step, each (T, H).
+        place: number of the step from which it goes back.
 
-    >>> factor_back([np.array([[1.0], [2.0], [4.0], [0.0]], np.float32)])
+    >>> factor_back([np.array([[1.0], [2.0], [4.0], [0.0]], np.float32)], 2)
     0.5
     """
-    norms = np.sqrt(sum(np.square(np.float64(e)).sum(axis=1) for e in errors))
-    there = np.flatnonzero(norms)
-    if not np.isfinite(norms).all() or not len(there) or there[-1] == 0:
+    norms = np.sqrt(sum(np.square(np.float64(e)).sum(axis=1) for e in errors))[: place + 1]
+    if place == 0 or not np.isfinite(norms).all() or not norms[place]:
         return float("nan")
-    last = int(there[-1])
-    return float((norms[0] / norms[last]) ** (1 / last))
-
-
-def _watched(seen: ViewedPass, loop: _Loop) -> dict[str, Numbers]:
-    """Return gates and states of a loop with a mask, peepholes or a truncation, by running it."""
-    x: Any = seen.aim.x
-    found = gates_of(seen.opened.model, x, loop.path, depth=loop.depth)
-    made: dict[str, Numbers] = {}
-    for name, values in found.values.items():
-        # Steps that do not count are left out there; here each place of the text has a row.
-        made[name] = np.zeros((loop.node.steps, values.shape[1]), np.float32)
-        made[name][found.steps] = values
-    return made
+    return float((norms[0] / norms[place]) ** (1 / place))
 
 
 def _direct(loop: _Loop) -> Numbers | None:
@@ -166,12 +204,19 @@ class Steps(NamedTuple):
     from_hidden: Numbers
 
 
-def _steps(loop: _Loop, states: list[Numbers]) -> Steps:
-    """Return what each step computed: each begins at the state that the pass had there."""
+def _steps(loop: _Loop, states: list[Numbers], counted: NDArray[np.bool_]) -> Steps | None:
+    """Return what each step computed: each begins at the state that the pass had there.
+
+    None where the steps that count do not lead to the states of the pass: a layer of the user's own
+    can do with its cell what it likes.
+    """
     T, H = states[0].shape
-    given = [np.asarray(v) for v in loop.node.input_values if v is not None]
-    projected = next(v for v in reversed(given) if v.ndim == 3 and v.shape[:2] == (T, 1))[:, 0]
+    given = [v for v in loop.given if v.dtype != bool]
+    sums = [v for v in given if v.ndim == 3 and v.shape[:2] == (T, 1)]
     first = [v for v in given if v.shape == (1, H)][-len(states) :]
+    if not sums or len(first) < len(states):
+        return None
+    projected = sums[-1][:, 0]
     before = [
         np.concatenate([begin, after[:-1]]).astype(np.float32)
         for begin, after in zip(first, states, strict=True)
@@ -180,13 +225,17 @@ def _steps(loop: _Loop, states: list[Numbers]) -> Steps:
     weight = np.asarray(cell.recurrent_weight, np.float32)
     from_hidden = hidden @ weight
     parts: dict[str, Numbers] = {}
-    if not isinstance(loop.layer, nn.RNN):
-        state: Any = (
-            nn.LSTMState(*map(jnp.asarray, before)) if len(before) == 2 else jnp.asarray(hidden)
-        )
-        _, gates = cell.look(jnp.asarray(projected), state)
+    state: Any = (
+        nn.LSTMState(*map(jnp.asarray, before)) if len(before) == 2 else jnp.asarray(hidden)
+    )
+    reached, gates = cell.look(jnp.asarray(projected), state)
+    for mine, after in zip(jax.tree.leaves(reached), states, strict=True):
+        compared = counted[:, None] & np.isfinite(mine) & np.isfinite(after)
+        if not np.allclose(np.asarray(mine)[compared], after[compared], CLOSE, CLOSE):
+            return None
+    if gates is not None:
         parts = {name: np.asarray(v, np.float32) for name, v in gates._asdict().items()}
-    if isinstance(loop.layer, nn.GRU):
+    if isinstance(cell, nn.GRUCell):
         last = slice(2 * H, None)
         if cell.candidate_bias is not None:
             from_hidden[:, last] += np.asarray(cell.candidate_bias, np.float32)

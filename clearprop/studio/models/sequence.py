@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from clearprop.errors import ConfigurationError
 from clearprop.glass.wording import visible
 from clearprop.studio.frames import pack
-from clearprop.studio.models.aim import place_names
 from clearprop.studio.models.attentions import add_attentions
 from clearprop.studio.models.graph import Folding
 from clearprop.studio.models.headers import SequenceShown, StreamShown
@@ -56,13 +55,12 @@ def sequence_frame(seen: ViewedPass) -> bytes:
         place=aim.place,
         target=label if label >= 0 else None,
         assumed=aim.assumed,
-        targets=place_names(opened, aim),
         classes=tuple(map(visible, names)),
         pieces=names,
         attentions=add_attentions(seen, arrays, remarks),
-        recurrent=add_recurrent(seen, arrays),
+        recurrent=add_recurrent(seen, arrays, remarks),
         streams=_streams(seen, arrays),
-        remarks=tuple(remarks),
+        remarks=tuple(dict.fromkeys(remarks)),
     )
     return pack("sequence", fields_of(header), arrays)
 

@@ -232,16 +232,20 @@ export interface AttentionShown {
 export interface RecurrentShown {
   /** of its layer. */
   readonly path: string;
+  /** its number where the layer is called more than once. */
+  readonly call: number;
   /** its number where several are stacked. */
   readonly depth: number;
-  /** "LSTM", "GRU" or "RNN". */
+  /** "LSTM", "GRU" or "RNN"; the name of the class where a step has other equations. */
   readonly kind: string;
   /** of its gates and states, which are arrays of the frame. */
   readonly names: readonly string[];
   /** H. */
   readonly units: number;
-  /** by which one step back changes the norm of the error signal of the state, as a geometric mean from the last step that has one back to the first; null where there are no two such steps. */
+  /** by which one step back changes the norm of the error signal of the state, as a geometric mean from the chosen place back to the first; null where nothing arrives at the place, or it is the first. */
   readonly factor: number | null;
+  /** the places whose step a mask hides: the state stays as it was there, and no gate has a number. */
+  readonly uncounted: readonly number[];
   /** of a GRU whether it resets "before" or "after" the product, of an RNN its function "tanh" or "relu"; else "". */
   readonly form: string;
 }
@@ -270,8 +274,6 @@ export interface SequenceShown {
   readonly target: number | null;
   /** whether that target is the prediction itself. */
   readonly assumed: boolean;
-  /** what should come next at each place; "" where nothing is compared. */
-  readonly targets: readonly string[];
   /** the tokens that are predicted, with signs for white space. */
   readonly classes: readonly string[];
   /** the same tokens as a text has them. */

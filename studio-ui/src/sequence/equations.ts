@@ -1,7 +1,7 @@
 // The equations of one unit of a recurrent layer at one step, forward and backward, with its numbers.
 
 import { number } from "../drawing/numbers";
-import { at, type Layer, type Table } from "./picture";
+import { at, STATES, type Layer, type Table } from "./picture";
 
 export interface Line {
   /** What it is the equation of, such as "c". */
@@ -40,7 +40,7 @@ const n = (x: number) => number(x, 3);
 /** A number as a factor or a later term: in brackets where it is negative. */
 const b = (x: number) => (x < 0 ? `(${n(x)})` : n(x));
 
-/** What a unit has at a step, by name; 0 before the first step. */
+/** What a unit has at a step, by name. */
 class Unit {
   readonly layer: Layer;
   readonly unit: number;
@@ -52,7 +52,7 @@ class Unit {
     this.step = step;
   }
 
-  value = (name: string, later = 0) => this.#of(this.layer.values.get(name), later);
+  value = (name: string, later = 0) => (this.step + later < 0 ? this.#first(name) : this.#of(this.layer.values.get(name), later));
   error = (name: string, later = 0) => this.#of(this.layer.errors.get(name), later);
   direct = () => this.#of(this.layer.direct ?? undefined, 0);
 
@@ -71,16 +71,24 @@ class Unit {
   #of(table: Table | undefined, later: number): number {
     const row = this.step + later;
     if (!table) return NaN;
-    return row < 0 || row >= table.rows ? 0 : at(table, row, this.unit);
+    return row >= table.rows ? 0 : at(table, row, this.unit);
+  }
+
+  /** The state before the first step. */
+  #first(name: string): number {
+    const { before } = this.layer;
+    return before ? at(before, STATES.indexOf(name), this.unit) : NaN;
   }
 }
 
-/** The equations of a unit; null where those of the layer are others, as with peepholes. */
+/** The equations of a unit; null where those of the layer are others, as with peepholes or in a layer of the user's own. */
 export function equationsOf(layer: Layer, unit: number, step: number): UnitEquations | null {
   if (!layer.fromInput || !layer.fromHidden) return null;
   const one = new Unit(layer, unit, step);
-  if (layer.about.kind === "LSTM") return lstm(one);
-  return layer.about.kind === "GRU" ? gru(one, layer.about.form === "before") : rnn(one, layer.about.form);
+  const { kind, form } = layer.about;
+  if (kind === "LSTM") return lstm(one);
+  if (kind === "GRU") return gru(one, form === "before");
+  return kind === "RNN" ? rnn(one, form) : null;
 }
 
 function gate(one: Unit, name: string, letter: string): Line {
@@ -93,10 +101,11 @@ function gate(one: Unit, name: string, letter: string): Line {
 /** dE/dh = the part from the layers above + the part from the next step. */
 function hiddenError(one: Unit): Line {
   const [error, direct] = [one.error("hidden"), one.direct()];
+  const isAlone = one.isLast && error === direct;
   return {
     name: "dE/dh",
-    formula: "from above + from the next step",
-    numbers: `${n(direct)} + ${b(error - direct)}`,
+    formula: `from above${isAlone ? "" : one.isLast ? " + from the state after the text" : " + from the next step"}`,
+    numbers: isAlone ? n(direct) : `${n(direct)} + ${b(error - direct)}`,
     value: error,
   };
 }
@@ -120,6 +129,9 @@ function lstm(one: Unit): UnitEquations {
   const [later, kept] = [one.error("cell", 1), one.value("forget", 1)];
   const squashed = Math.fround(Math.tanh(c)); // of 32 bits, as in the pass
   const inside = dh * o * (1 - squashed * squashed);
+  // The state after the last step may be read too, such as by a decoder.
+  const after = dc - inside;
+  const isReadAfter = one.isLast && Math.abs(after) > 1e-5 * Math.max(Math.abs(dc), Math.abs(inside));
   const product = (name: string, formula: string, left: number, right: number): Line => ({
     name,
     formula,
@@ -139,8 +151,8 @@ function lstm(one: Unit): UnitEquations {
       hiddenError(one),
       {
         name: "dE/dc",
-        formula: one.isLast ? "dE/dh · o (1 − tanh² c)" : "dE/dh · o (1 − tanh² c) + dE/dc⁺ · f⁺",
-        numbers: one.isLast ? n(inside) : `${n(inside)} + ${b(later)} · ${b(kept)}`,
+        formula: `dE/dh · o (1 − tanh² c)${isReadAfter ? " + from the state after the text" : one.isLast ? "" : " + dE/dc⁺ · f⁺"}`,
+        numbers: isReadAfter ? `${n(inside)} + ${b(after)}` : one.isLast ? n(inside) : `${n(inside)} + ${b(later)} · ${b(kept)}`,
         value: dc,
       },
       product("dE/do", "dE/dh · tanh(c)", dh, squashed),

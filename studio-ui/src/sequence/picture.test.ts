@@ -16,7 +16,7 @@ test("a frame becomes tables by name", () => {
 });
 
 test("what a frame does not have is null", () => {
-  const layer = examplePicture({ recurrent: [{ path: "r", depth: 0, kind: "LSTM", names: ["reset"], units: 1, factor: null, form: "" }] }).layers[0]!;
+  const layer = examplePicture({ recurrent: [{ path: "r", call: 0, depth: 0, kind: "LSTM", names: ["reset"], units: 1, factor: null, uncounted: [], form: "" }] }).layers[0]!;
   expect(layer.values.size).toBe(0);
   expect(examplePicture({ recurrent: [] }).layers).toEqual([]);
 });
@@ -28,6 +28,18 @@ test("a number that is not finite is found, and is no limit", () => {
   expect(isStrange(picture)).toBe(true);
   expect(limitOf(new Float32Array([1, -3, NaN, Infinity]))).toBe(3);
   expect(limitOf(new Float32Array())).toBe(0);
+});
+
+test("a gate without a number where a step does not count is nothing strange", () => {
+  const masked = (uncounted: number[]) => {
+    const picture = examplePicture();
+    return { ...picture, layers: picture.layers.map((layer) => ({ ...layer, about: { ...layer.about, uncounted } })) };
+  };
+  for (const [uncounted, name, isOdd] of [[[1], "forget", false], [[2], "forget", true], [[1], "cell", true]] as const) {
+    const picture = masked([...uncounted]);
+    picture.layers[0]!.values.get(name)!.data[1] = NaN;
+    expect(isStrange(picture), name).toBe(isOdd);
+  }
 });
 
 test("outer layers are those of the network and its blocks", () => {

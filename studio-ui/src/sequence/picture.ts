@@ -35,6 +35,8 @@ export interface Head {
   readonly errors: Table;
   readonly query: Table;
   readonly key: Table;
+  /** Queries by keys, 1 where the query sees the key; null without a mask, where only the order counts. */
+  readonly seen: Uint8Array | null;
 }
 
 /** A recurrent layer. Its tables are places by units. */
@@ -48,6 +50,8 @@ export interface Layer {
   readonly fromHidden: Table | null;
   /** The part of the hidden state's error signal that comes from the layers above. */
   readonly direct: Table | null;
+  /** The state before the first step: a row for the hidden state and one for the cell; null where it is not known. */
+  readonly before: Table | null;
 }
 
 export function pictureOf(made: PassShown, header: SequenceShown, frame: Frame): SequencePicture {
@@ -83,6 +87,8 @@ function headsOf(frame: Frame, about: AttentionShown, block: number): Omit<Head,
     return Array.from({ length: heads }, (_, k): Table => ({ rows, columns, data: data.subarray(k * size, (k + 1) * size) }));
   };
   const [weights, errors, query, key] = [parts("attention"), parts("attention_error"), parts("query"), parts("key")];
+  const seen = frame.arrays.get(`seen.${block}`)?.data;
+  const size = about.queries * about.keys;
   return weights.map((one, head) => ({
     block,
     head,
@@ -91,6 +97,7 @@ function headsOf(frame: Frame, about: AttentionShown, block: number): Omit<Head,
     errors: errors[head] as Table,
     query: query[head] as Table,
     key: key[head] as Table,
+    seen: seen instanceof Uint8Array ? seen.subarray(head * size, (head + 1) * size) : null,
   }));
 }
 
@@ -110,6 +117,7 @@ function layerOf(frame: Frame, about: RecurrentShown, number: number): Layer {
     fromInput: tableOf(frame, `from_input.${number}`),
     fromHidden: tableOf(frame, `from_hidden.${number}`),
     direct: tableOf(frame, `direct.${number}`),
+    before: tableOf(frame, `before.${number}`),
   };
 }
 
@@ -130,6 +138,16 @@ export function limitOf(data: Float32Array): number {
   return limit;
 }
 
+/** The names of a layer's values that are states; the others are gates, which have no number where a step does not count. */
+export const STATES = ["hidden", "cell"];
+
+function isLayerStrange({ about, values, errors }: Layer): boolean {
+  const skipped = new Set(about.uncounted);
+  const isOdd = (table: Table, hasAll: boolean) =>
+    table.data.some((x, k) => !Number.isFinite(x) && (hasAll || !skipped.has(Math.floor(k / table.columns))));
+  return [...values].some(([name, table]) => isOdd(table, STATES.includes(name))) || [...errors.values()].some((table) => isOdd(table, true));
+}
+
 /** Whether some number of a pass is not finite. */
 export function isStrange({ probability, logitError, heads, layers, streams }: SequencePicture): boolean {
   const tables = [
@@ -138,7 +156,6 @@ export function isStrange({ probability, logitError, heads, layers, streams }: S
     streams.value,
     streams.error,
     ...heads.flatMap((head) => [head.weights, head.errors]),
-    ...layers.flatMap((layer) => [...layer.values.values(), ...layer.errors.values()]),
   ];
-  return tables.some((table) => table?.data.some((x) => !Number.isFinite(x)));
+  return layers.some(isLayerStrange) || tables.some((table) => table?.data.some((x) => !Number.isFinite(x)));
 }

@@ -36,20 +36,33 @@ export function decadesOf(norms: ArrayLike<number>): number {
 
 const NEAR = 0.02;
 const VANISHED = 1e-3;
+/** From this part on, "times as much" is said in place of a percentage. */
+const MORE = 1.005;
 
-/** What the norms mean, given the factor of one step back. `place` is where the loss is. */
-export function reachWords(norms: ArrayLike<number>, factor: number | null, place: number): string {
+/** Whether error arrives from the layers above at other places than one, so that not all of it goes back through time. */
+export function arrivesElsewhere(direct: Table | null, place: number): boolean {
+  return direct?.data.some((x, k) => x !== 0 && Math.floor(k / direct.columns) !== place) ?? false;
+}
+
+/**
+ * What the norms mean, given the factor of one step back. `place` is where the loss is; `isElsewhere` says that error
+ * arrives from above at other places too.
+ */
+export function reachWords(norms: ArrayLike<number>, factor: number | null, place: number, isElsewhere = false): string {
   const [first, last] = [norms[0] ?? NaN, norms[place] ?? NaN];
   if (![first, last].every(Number.isFinite)) {
     return "The error signal is not finite: on the way back, or in the loss, a number became too large or is not a number.";
   }
   if (place === 0) return "The first character is the last step: there is no way back through time.";
-  if (last === 0) return "No error signal arrives at this layer.";
+  if (last === 0) return Array.from(norms).some((x) => x !== 0) ? "No error signal arrives at the chosen place of this layer, only at other places." : "No error signal arrives at this layer.";
+  if (isElsewhere) {
+    return `At the first character the norm is ${number(first / last, 3)} times that at the chosen place. Error also comes from the layers above at other places, so this is not only what goes back through time.`;
+  }
   if (factor === null || factor === 0) return "Nothing arrives at the first character: somewhere on the way the error signal is exactly 0.";
   const steps = `One step back multiplies the norm by ${number(factor)} (geometric mean of ${place} ${place === 1 ? "step" : "steps"}).`;
   const rest = first / last;
-  const arrives = `${rest < 10 ? percentOf(rest) : `${number(rest)} times as much`} arrives at the first character.`;
-  if (Math.abs(factor - 1) <= NEAR) return `${steps} The error signal keeps its size: ${arrives}`;
+  const arrives = `${rest > MORE ? `${number(rest)} times as much` : percentOf(rest)} arrives at the first character.`;
+  if (Math.abs(factor - 1) <= NEAR) return `${steps} The error signal hardly changes from step to step: ${arrives}`;
   if (factor > 1) {
     return `${steps} The error signal grows on the way back${rest > 100 ? ": it explodes" : ""}. ${capital(arrives)}`;
   }

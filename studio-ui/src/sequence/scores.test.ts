@@ -36,6 +36,12 @@ test("a causal head sees no later key", () => {
   expect(isSeen({ ...head, about: { ...head.about, causal: false } }, 0, 2)).toBe(true);
 });
 
+test("a mask hides keys, which are no part of the softmax", () => {
+  const one = { ...head, seen: Uint8Array.of(1, 0, 0, 0, 1, 0, 1, 0, 1) };
+  expect([isSeen(one, 1, 0), isSeen(one, 1, 1), isSeen(one, 2, 1)]).toEqual([false, true, false]);
+  expect(scoresOf(one, 2).rows.map(({ key }) => key)).toEqual([0, 2]);
+});
+
 test("the rows that matter, and the chosen one", () => {
   const scores = scoresOf(head, 2);
   expect(notable(scores, 9, null)).toHaveLength(3);

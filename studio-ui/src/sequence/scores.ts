@@ -26,7 +26,9 @@ export interface ScoreRows {
 }
 
 /** Whether a query may see a key. */
-export const isSeen = (head: Head, query: number, key: number): boolean => !head.about.causal || key <= query;
+export function isSeen({ about, seen }: Head, query: number, key: number): boolean {
+  return seen ? seen[query * about.keys + key] === 1 : !about.causal || key <= query;
+}
 
 export function scoresOf(head: Head, query: number): ScoreRows {
   const { about, weights, errors } = head;

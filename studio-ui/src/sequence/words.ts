@@ -1,6 +1,7 @@
 // One sentence for each part of the view, and for each row of its pictures.
 
 import type { GLOSSARY } from "../shell/glossary";
+import type { Layer } from "./picture";
 
 export const TERMS: Readonly<Record<string, keyof typeof GLOSSARY>> = {
   input: "input gate",
@@ -18,6 +19,22 @@ const ORDER = ["forget", "reset", "update", "input", "candidate", "cell", "outpu
 
 export const inOrder = (names: readonly string[]): string[] =>
   [...names].sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b));
+
+/** What a recurrent layer is called beside the others: its number among several, and which call of it. */
+export function titleOf({ about }: Layer, layers: readonly Layer[]): string {
+  const names = [...new Set(layers.map((one) => nameOf(one.about)))];
+  const number = names.length > 1 ? ` layer ${names.indexOf(nameOf(about)) + 1}` : "";
+  const isRepeated = layers.some((one) => one.about.path === about.path && one.about.call > 0);
+  return `${about.kind}${number}${isRepeated ? `, call ${about.call + 1}` : ""}`;
+}
+
+const nameOf = ({ path, depth }: Layer["about"]) => `${path} ${depth}`;
+
+/** Why a layer has no equations and no error signals of its gates. */
+export const OTHER_STEPS = "the layer has peepholes, a mask, a truncation or a step of its own, so its equations are others";
+
+/** A place of the text in words. */
+export const placeName = (place: number, tokens: readonly string[]) => `place ${place}, ${tokens[place] ?? ""}`;
 
 /** Numbers between 0 and 1. */
 export const GATES: ReadonlySet<string> = new Set(["input", "forget", "output", "reset", "update"]);

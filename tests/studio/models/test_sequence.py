@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -13,9 +14,25 @@ from clearprop import nn, ops
 from clearprop.errors import ConfigurationError
 from clearprop.glass.drawings.attention import attention_of
 from clearprop.studio.models import attentions, sequence
-from clearprop.studio.models.loops import factor_back
 from clearprop.studio.models.sequence import sequence_frame
 from tests.studio.models.conftest import ALPHABET, WINDOW, Seen, of_text, read
+
+
+class Masked(nn.Module):
+    """A model with attention that does not see the letter d."""
+
+    embedding: nn.Embedding
+    attention: nn.MultiHeadAttention
+    output: nn.Linear
+
+    def __init__(self, causal: bool) -> None:
+        self.embedding = nn.Embedding(len(ALPHABET), 8)
+        self.attention = nn.MultiHeadAttention(8, 2, causal=causal)
+        self.output = nn.Linear(8, len(ALPHABET))
+
+    def __call__(self, x: Any) -> Any:
+        return self.output(self.attention(self.embedding(x), mask=x != ALPHABET.index("d")))
+
 
 NAMES = tuple(letter.replace(" ", "␣") for letter in ALPHABET)
 
@@ -26,7 +43,8 @@ def test_tokens_targets_and_probabilities(gpt: Seen, lstm: Seen) -> None:
         frame = read(sequence_frame(seen))
         tokens = network.viewer.opened(network.source).subject
         assert frame.header["tokens"] == [NAMES[k] for k in tokens.inputs[2]]
-        assert frame.header["targets"] == [NAMES[k] for k in tokens.targets[2]]
+        last = WINDOW - 1
+        assert (frame.header["place"], frame.header["target"]) == (last, tokens.targets[2, last])
         assert frame.header["classes"] == list(NAMES)
         chances = frame.arrays["probability"]
         assert chances.shape == (WINDOW, len(ALPHABET))
@@ -64,6 +82,32 @@ def test_the_error_signal_of_a_weight_is_how_the_output_changes_with_it(gpt: See
     expected = np.asarray(cp.grad(objective)(weights.value))[0]
     expected = np.where(np.asarray(weights.value)[0] == 0, 0, expected)
     np.testing.assert_allclose(frame.arrays["attention_error.1"], expected, atol=1e-7)
+
+
+def test_a_weight_that_is_too_small_for_a_float_has_an_error_signal_all_the_same() -> None:
+    gpt = of_text(cp.models.GPT(len(ALPHABET), 10, 8, layers=1, heads=2))
+    model: Any = gpt.viewer.opened(gpt.source).model
+    query = nn.layer_at(model, "blocks.0.attention.query")
+    steep = jax.tree.map(lambda weight: 1e4 * weight, query)
+    network = of_text(nn.replace_layer(model, "blocks.0.attention.query", steep), init=False)
+    frame = read(sequence_frame(network.seen(example=0)))
+    weights, errors = frame.arrays["attention.0"], frame.arrays["attention_error.0"]
+    shown = np.tri(WINDOW, dtype=bool)
+    lost = shown & (weights == 0)
+    assert lost.any()
+    assert (errors[lost] != 0).all()
+    assert not errors[:, ~shown].any()
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_a_key_that_the_mask_hides_has_no_error_signal(causal: bool) -> None:
+    frame = read(sequence_frame(of_text(Masked(causal)).seen(text="abdcab")))
+    errors = frame.arrays["attention_error.0"][:, :5]  # nothing is compared at the last place
+    shown = np.array([letter != "d" for letter in "abdcab"]) & (
+        np.tri(5, 6, dtype=bool) if causal else True
+    )
+    np.testing.assert_array_equal(errors != 0, np.broadcast_to(shown, (2, 5, 6)))
+    np.testing.assert_array_equal(frame.arrays["seen.0"][:, :5], np.broadcast_to(shown, (2, 5, 6)))
 
 
 def test_the_states_of_an_lstm_and_their_error_signals(lstm: Seen) -> None:
@@ -314,15 +358,6 @@ def test_the_end_of_a_long_text_is_read(gpt: Seen) -> None:
     begun = gpt.begin(text="abc" * 5, roomy=True)
     assert begun.header["remarks"][-1] == "The network reads the last 10 places."
     assert read(gpt.viewer.sequence(begun.header["pass_id"])).header["text"] == ("abc" * 5)[-10:]
-
-
-def test_the_factor_of_a_step_back() -> None:
-    halved = np.array([[1.0, 0.0], [0.0, 2.0], [4.0, 0.0], [0.0, 0.0]], np.float32)
-    assert factor_back([halved]) == pytest.approx(0.5)
-    assert factor_back([halved[::-1][1:], 0 * halved[1:]]) == pytest.approx(2.0)
-    assert np.isnan(factor_back([halved[:1]]))
-    assert np.isnan(factor_back([0 * halved]))
-    assert np.isnan(factor_back([np.full((2, 1), np.inf, np.float32)]))
 
 
 def test_the_factor_is_that_of_the_whole_state(lstm: Seen) -> None:
