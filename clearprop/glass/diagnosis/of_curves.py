@@ -16,7 +16,7 @@ from clearprop.glass.diagnosis.facts import (
 )
 from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.of_outputs import simple_prediction
-from clearprop.glass.diagnosis.of_signals import died
+from clearprop.glass.diagnosis.of_signals import became_saturated, died
 from clearprop.glass.diagnosis.rules import EVERY, rule, rule_of, strength
 from clearprop.glass.diagnosis.trained import Trained
 from clearprop.glass.wording import count, number, percent
@@ -34,6 +34,9 @@ With smaller batches the mean is over a tenth of an epoch if that is more, also 
 ROUGH = 0.5
 """The sum of the rises in the worst ten epochs divided by the whole fall. The noise that is left in
 the mean of an epoch is below a tenth of the fall."""
+
+SATURATING = 100.0
+"""A rate so many times the default of the optimizer is the cause of saturated units."""
 
 ROSE = 1.1
 """The last objective divided by the first one. A task without any pattern rises by less."""
@@ -117,12 +120,12 @@ def rate_too_high(facts: Facts, run: Trained) -> Finding | None:
         rise = float(objective[-1] / objective[0])
         signs["rise"] = rise / (FORKS_ROSE if facts.is_fork else ROSE)
     sign = max(signs, key=lambda name: signs[name])
-    seen, killed = signs[sign] >= 1, _killed(facts, rate)
+    seen, (killed, how) = signs[sign] >= 1, _killed(facts, rate)
     if not seen and not killed and (failure is None or failure.blames_operation):
         return None
     said = f"The learning rate was {number(rate)}. " if rate else ""
     if killed and not seen:
-        said += f"It is {number(killed)} times the default of the optimizer, and units have died."
+        said += f"It is {number(killed)} times the default of the optimizer, and units {how}."
     elif failure is not None and not seen:
         said += f"After {count(failure.step, 'step')} a number was no longer finite."
     elif sign == "climb":
@@ -153,15 +156,21 @@ def _noise_of_a_batch(facts: Facts) -> float:
     return 1.0 if facts.classifies else 1 + DEVIATIONS * math.sqrt(2 / n)
 
 
-def _killed(facts: Facts, rate: float | None) -> float:
-    """Return how many times the default a rate is that has left a layer of dead units; else 0.
+def _killed(facts: Facts, rate: float | None) -> tuple[float, str]:
+    """Return how many times the default a rate is that has left units useless, and how; else 0.
 
-    Units that were dead from the beginning by their biases are no sign of the rate.
+    Units that were so from the beginning by their biases are no sign of the rate.
     """
-    default = fix.default_rate(facts.config.get("optimizer") or {})
-    if not rate or not default or rate < fix.FAR_ABOVE * default or facts.learned:
-        return 0.0
-    return rate / default if facts.signals is not None and died(facts, facts.signals) else 0.0
+    default, signals = fix.default_rate(facts.config.get("optimizer") or {}), facts.signals
+    times = rate / default if rate and default else 0.0
+    if times < fix.FAR_ABOVE or facts.learned or signals is None:
+        return 0.0, ""
+    if died(facts, signals):
+        return times, "have died"
+    # Hard tasks saturate units at smaller rates too.
+    if times >= SATURATING and became_saturated(facts, signals):
+        return times, "are saturated"
+    return 0.0, ""
 
 
 def _came_far(facts: Facts) -> bool:

@@ -88,14 +88,7 @@ def died(facts: Facts, signals: Signals) -> bool:
 @rule
 def saturated_units(facts: Facts, signals: Signals) -> Finding | None:
     """Sigmoid and tanh units whose outputs are at the ends of their range."""
-    at_end = []
-    # The outputs of a network that is right may well be at an end: then it is no finding.
-    calls = _calls(signals, nn.Activation, nn.RNN)
-    for signal in calls[:-1] if facts.learned and calls and _is_last(signals, calls[-1]) else calls:
-        kind = "tanh" if isinstance(signal.module, nn.RNN) else signal.kind
-        if kind in SQUASHING and (ends := definitions.is_saturated(kind, signal.value)) is not None:
-            at_end.append((ends, signal))
-    worst = _worst(at_end, MOSTLY_SATURATED)
+    worst = _saturated(facts, signals)
     if not worst:
         return None
     fraction, signal = worst[0]
@@ -109,6 +102,23 @@ def saturated_units(facts: Facts, signals: Signals) -> Finding | None:
         strength(fraction, MOSTLY_SATURATED, 0.98),
         facts.grade,
     )
+
+
+def _saturated(facts: Facts, signals: Signals) -> list[tuple[float, LayerSignal]]:
+    at_end = []
+    # The outputs of a network that is right may well be at an end: then it is no finding.
+    calls = _calls(signals, nn.Activation, nn.RNN)
+    for signal in calls[:-1] if facts.learned and calls and _is_last(signals, calls[-1]) else calls:
+        kind = "tanh" if isinstance(signal.module, nn.RNN) else signal.kind
+        if kind in SQUASHING and (ends := definitions.is_saturated(kind, signal.value)) is not None:
+            at_end.append((ends, signal))
+    return _worst(at_end, MOSTLY_SATURATED)
+
+
+def became_saturated(facts: Facts, signals: Signals) -> bool:
+    """Whether most outputs of a layer are at an end of their range, and not by first biases."""
+    worst = _saturated(facts, signals)
+    return bool(worst) and not _by_biases(facts, signals, [s for _, s in worst])[1]
 
 
 @rule

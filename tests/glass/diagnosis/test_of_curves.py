@@ -407,6 +407,19 @@ def test_a_rate_that_has_killed_the_units_is_named(digits: Parts) -> None:
     assert applied(finding.fix, model, digits[0]).arguments["learning_rate"] == 0.01
 
 
+def test_a_rate_that_has_saturated_the_units_is_named() -> None:
+    rng, model = np.random.default_rng(0), network(4, 8, 3, activation="tanh")
+    x, y = rng.normal(size=(96, 4)).astype(np.float32), rng.integers(0, 3, 96)
+    run = fit(model, x, y, optimizer="sgd", learning_rate=1000.0, epochs=6, progress=False)
+    quiet = with_curves(run, objective=np.full(6, 2.3), training_error=np.full(6, 0.6),
+                       learning_rate=np.full(6, 1000.0))  # fmt: skip
+    found = diagnose(dataclasses.replace(quiet, losses=np.full(6, 2.3, np.float32)), (x, y))
+    assert "times the default of the optimizer, and units are saturated" in (
+        of("rate_too_high", found).sentence
+    )
+    assert of("saturated_units", found).grade == "note"
+
+
 def test_one_lucky_batch_is_no_climb(trained: Trained) -> None:
     x = np.random.default_rng(0).normal(size=(160, 4)).astype(np.float32)
     run = fit(nn.Linear(4, 1), (x, x[:, :1]), loss="squared_error", epochs=5, batch_size=16,
