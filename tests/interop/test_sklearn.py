@@ -16,7 +16,7 @@ from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
-from sklearn.utils.estimator_checks import estimator_checks_generator
+from sklearn.utils.estimator_checks import check_estimator
 
 import clearprop as cp
 from clearprop import nn, ops
@@ -45,11 +45,14 @@ def same(one: Any, other: Any) -> bool:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("estimator", [NetworkClassifier(), NetworkRegressor()], ids=repr)
 def test_every_check_of_scikit_learn_holds(estimator: Any) -> None:
-    count = 0
-    for one, check in estimator_checks_generator(estimator):
-        check(one)
-        count += 1
-    assert count > 50
+    results = check_estimator(estimator, on_skip=None)
+    assert len(results) > 50
+    skipped = {one["check_name"] for one in results if one["status"] != "passed"}
+    # Arrays of other libraries are asked for by a setting; several labels have no decision function.
+    assert skipped <= {
+        "check_array_api_input",
+        "check_classifiers_multilabel_output_format_decision_function",
+    }
 
 
 def test_it_learns_in_a_pipeline_and_a_grid() -> None:
