@@ -48,7 +48,7 @@ def test_every_check_of_scikit_learn_holds(estimator: Any) -> None:
     results = check_estimator(estimator, on_skip=None)
     assert len(results) > 50
     skipped = {one["check_name"] for one in results if one["status"] != "passed"}
-    # Arrays of other libraries are asked for by a setting; several labels have no decision function.
+    # A setting asks for arrays of other libraries; several labels have no decision function.
     assert skipped <= {
         "check_array_api_input",
         "check_classifiers_multilabel_output_format_decision_function",
