@@ -70,10 +70,11 @@ class _Loop(NamedTuple):
         is_known = type(self.cell) in KINDS
         return is_known and not has_peepholes and not any(v.dtype == bool for v in self.given)
 
-    def counted(self, steps: int) -> NDArray[np.bool_]:
-        """Return which steps count, (T,): all of them without a mask."""
-        masks = [v for v in self.given if v.dtype == bool and v.shape == (steps, 1, 1)]
-        return masks[0].reshape(steps) if masks else np.ones(steps, bool)
+    @property
+    def mask(self) -> NDArray[np.bool_] | None:
+        """Which steps count, (T,); None where all of them do. A truncation has one axis."""
+        masks = [v for v in self.given if v.dtype == bool and v.ndim == 3]
+        return masks[0].reshape(-1) if masks else None
 
 
 def _loops(seen: ViewedPass, remarks: list[str]) -> list[_Loop]:
@@ -115,7 +116,7 @@ def _shown(
     through = seen.glass.through_time(loop.node.name)
     states = [np.asarray(v, np.float32)[:, 0] for v in through.values]
     errors = [np.asarray(v, np.float32)[:, 0] for v in through.errors]
-    counted = loop.counted(len(states[0]))
+    counted = np.ones(len(states[0]), bool) if loop.mask is None else loop.mask
     values = dict(zip(STATES, states, strict=False))
     arrived = dict(zip(STATES, errors, strict=False))
     step = _steps(loop, states, counted)
@@ -139,6 +140,8 @@ def _shown(
         )
     if (direct := _direct(loop)) is not None:
         parts["direct"] = direct
+    if loop.mask is not None:
+        arrived = _through_mask(loop, values, arrived, direct, counted)
     named = {f"{name}_error": array for name, array in arrived.items()}
     for name, array in {**values, **named, **parts}.items():
         arrays[f"{name}.{k}"] = np.asarray(array[:places], np.float32)
@@ -151,7 +154,9 @@ def _shown(
         kind=loop.kind,
         names=tuple(values),
         units=states[0].shape[-1],
-        factor=finite_or_none(factor_back(errors, seen.aim.place)),
+        factor=finite_or_none(
+            factor_back([arrived[name] for name in STATES if name in arrived], seen.aim.place)
+        ),
         uncounted=tuple(np.flatnonzero(~counted[:places]).tolist()),
         form=str(getattr(loop.cell, "reset", getattr(loop.cell, "nonlinearity", ""))),
     )
@@ -174,6 +179,31 @@ def factor_back(errors: list[Numbers], place: int) -> float:
     if place == 0 or not np.isfinite(norms).all() or not norms[place]:
         return float("nan")
     return float((norms[0] / norms[place]) ** (1 / place))
+
+
+def _through_mask(
+    loop: _Loop,
+    values: Mapping[str, Numbers],
+    arrived: Mapping[str, Numbers],
+    direct: Numbers | None,
+    counted: NDArray[np.bool_],
+) -> dict[str, Numbers]:
+    """Return dE/dvalue of the states of a loop with a mask.
+
+    Such a loop carries the state behind the mask, and its output does not come from there: where a
+    step counts, what comes from above is added to dE/dh, and what goes through h to dE/dc.
+    """
+    own = counted[:, None]
+    hidden = arrived["hidden"] + (np.where(own, direct, 0) if direct is not None else 0)
+    if "cell" not in arrived:
+        return {"hidden": hidden}
+    if "output" not in values or type(loop.cell) is not nn.LSTMCell:
+        return {"hidden": hidden} if counted.any() else dict(arrived)
+    squashed, output = np.tanh(values["cell"]), values["output"]
+    slope = output * (1 - squashed**2)
+    if loop.cell.peepholes is not None:
+        slope += squashed * output * (1 - output) * np.asarray(loop.cell.peepholes)[2]
+    return {"hidden": hidden, "cell": arrived["cell"] + np.where(own, hidden * slope, 0)}
 
 
 def _direct(loop: _Loop) -> Numbers | None:

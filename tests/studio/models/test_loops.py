@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from clearprop import models, nn
+import clearprop as cp
+from clearprop import models, nn, ops
 from clearprop.studio.models.loops import factor_back
 from clearprop.studio.models.sequence import sequence_frame
 from tests.studio.models.conftest import ALPHABET, Frame, Seen, of_text, read
@@ -83,6 +84,58 @@ def test_a_state_is_kept_where_a_step_does_not_count(options: dict[str, Any]) ->
         assert np.isnan(shown[HIDDEN]).all()
     assert frame.header["recurrent"][0]["uncounted"] == [2]
     assert "forget_error.0" not in frame.arrays
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [nn.LSTM(4, 4), nn.LSTM(4, 4, peepholes=True), nn.GRU(4, 4), nn.RNN(4, 4)],
+    ids=["lstm", "peepholes", "gru", "rnn"],
+)
+def test_the_error_signals_of_a_state_behind_a_mask(layer: Any) -> None:
+    """The loop is computed by hand from a changed state on, to the end."""
+    ready = Reader(layer, masked="d").init(0)
+    if getattr(layer.cells[0], "peepholes", None) is not None:
+        drawn = jnp.asarray(np.random.default_rng(0).normal(size=(3, 4)), jnp.float32)
+        cell = ready.recurrent.cells[0].replace(peepholes=drawn)
+        ready = nn.replace_layer(ready, "recurrent.cells.0", cell)
+    network = of_text(ready, init=False)
+    seen = network.seen(text=TEXT)
+    frame = read(sequence_frame(seen))
+    made: Any = seen.opened.model
+    y, loss = np.asarray(seen.aim.y), nn.find_loss("sequence_cross_entropy")
+    x = made.embedding(jnp.asarray(np.asarray(seen.aim.x)))[0]
+    cell = made.recurrent.cells[0]
+
+    def objective(step: int, name: str, change: Any) -> Any:
+        state, outputs = cell.zero_state(1), []
+        for t in range(len(TEXT)):
+            after = state
+            if not HIDDEN[t]:
+                after, gates = cell.look(cell.project(x[t : t + 1]), state)
+            if t == step and name == "hidden":
+                after = (
+                    after._replace(hidden=after.hidden + change) if names[1:] else after + change
+                )
+            elif t == step:
+                inner = after.cell + change
+                output = gates.output
+                if cell.peepholes is not None:
+                    sums = ops.log(output) - ops.log(1 - output)
+                    output = ops.sigmoid(sums + change * cell.peepholes[2])
+                after = type(after)(output * ops.tanh(inner), inner)
+            outputs.append(jnp.zeros((1, 4)) if HIDDEN[t] else cell.hidden(after))
+            state = after
+        return loss(made.output(ops.stack(outputs, axis=1)), y)
+
+    names = [name for name in ("hidden", "cell") if f"{name}_error.0" in frame.arrays]
+    assert len(names) == (2 if isinstance(layer, nn.LSTM) else 1)
+    for step in (0, 1, 3, 4):
+        for name in names:
+            zero = jnp.zeros((1, 4))
+            expected = cp.grad(lambda c, s=step, n=name: objective(s, n, c))(zero)
+            found = frame.arrays[f"{name}_error.0"][step]
+            np.testing.assert_allclose(found, np.asarray(expected)[0], atol=2e-7, err_msg=name)
+            assert found.any()
 
 
 def test_a_gru_with_a_mask() -> None:
