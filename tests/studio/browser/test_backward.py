@@ -20,7 +20,7 @@ SIZES = [(1280, 800), (1024, 768), (390, 844)]
 
 def opened(page: Any, studio: str, state: str) -> None:
     page.goto(f"{studio}#/backward?{state}")
-    page.locator(".room svg, .exercise").first.wait_for(timeout=LOADED)
+    page.locator("[aria-label='Drawing of the pass'] svg, .exercise").first.wait_for(timeout=LOADED)
 
 
 def button(page: Any, name: str) -> Any:
@@ -186,7 +186,7 @@ def test_the_address_has_the_state(page: Any, studio: str) -> None:
     page.keyboard.press("ArrowRight")
     until(page, "location.hash.includes('step=21')")
     page.reload()
-    page.locator(".room svg").wait_for()
+    page.locator("[aria-label='Drawing of the pass'] svg").wait_for()
     until(page, "document.querySelector('.track input')?.valueAsNumber === 21")
     assert page.locator(".room .node").count() == 24
 
@@ -354,7 +354,7 @@ def test_the_network_of_the_playground_is_followed(page: Any, studio: str) -> No
     loss = re.search(r"loss\s+([\d.e−-]+)", told)
     assert loss is not None
     button(page, "Backward pass").click()
-    page.locator(".room svg").wait_for(timeout=LOADED)
+    page.locator("[aria-label='Drawing of the pass'] svg").wait_for(timeout=LOADED)
     assert page.get_by_role("heading", level=1).inner_text() == "The network of the playground"
     assert page.locator(".room .unit.neuron").count() == 7
     page.keyboard.press("End")
