@@ -103,9 +103,7 @@ GLOSSARY: dict[str, str] = {
     "next-character probability": (
         "softmax of the network's outputs at a place: how likely each character is to come next."
     ),
-    "logit": (
-        "The output of the network for one class, before softmax makes a probability of it."
-    ),
+    "logit": ("The output of the network for one class, before softmax makes a probability of it."),
     "temperature": (
         "The number by which logits are divided before a token is drawn: below 1 the likely ones "
         "are drawn more often, above 1 the rare ones."
