@@ -113,6 +113,7 @@ def test_it_trains_steps_and_goes_back(
     axe(page)
     page.get_by_label("Back", exact=True).focus()
     page.keyboard.press("Home")
+    page.keyboard.press("Enter")
     until(page, f"{STEP} === 0")
     assert local(asked), asked
 
