@@ -38,7 +38,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         loss: a loss of clearprop; by default cross-entropy, for several labels that of each.
         optimizer: by name, or one of `clearprop.optim`.
         learning_rate: by default that of the optimizer.
-        batch_size: examples of a step; all where there are fewer.
+        batch_size: examples of a step; all where there are fewer, and then equal ones are one that
+            counts as much, so that a weight does what repeating does.
         epochs: how often all examples are used.
         early_stopping: hold some examples out, end when their error has not fallen for
             ``patience`` epochs, and keep the weights of the best epoch.
@@ -67,6 +68,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     Source: the conventions of `sklearn.neural_network.MLPClassifier`.
     """
 
+    # scikit-learn reads the parameters of an estimator from this signature, so all stand here.
     def __init__(
         self,
         model: nn.Module | Sequence[int] = (100,),

@@ -5,6 +5,7 @@ Shape letters: N examples, F features, K outputs.
 
 from __future__ import annotations
 
+import abc
 import copy
 from collections.abc import Sequence
 from typing import Any, Self
@@ -33,7 +34,7 @@ HELD_OUT = 0.1
 """The part of the examples that early stopping measures, unless given."""
 
 
-class NetworkEstimator(BaseEstimator):
+class NetworkEstimator(BaseEstimator, abc.ABC):
     """A network with its training as an estimator; `NetworkClassifier` describes the parameters."""
 
     def __init__(
@@ -71,17 +72,17 @@ class NetworkEstimator(BaseEstimator):
 
     # --- what the kinds of estimators say ---------------------------------------------------------
 
+    @abc.abstractmethod
     def _encoded(self, y: NDArray[Any], classes: object = None) -> NDArray[Any]:
         """Return targets of the loss; learns what there is to know of them, such as classes."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _outputs(self, targets: NDArray[Any]) -> int:
         """Return K."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _own_loss(self) -> str | nn.Loss:
         """Return the loss: the given one, or that of the kind of targets."""
-        raise NotImplementedError
 
     def _weights(self, y: NDArray[Any], given: NDArray[Any] | None) -> NDArray[np.float64] | None:
         """Return how much each example counts, (N,); None where all count the same."""
