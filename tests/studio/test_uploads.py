@@ -41,7 +41,7 @@ def test_a_table_is_described_and_can_be_loaded(client: Client) -> None:
     assert (found["name"], found["rows"]) == ("flowers.csv", 3)
     kinds = {column["name"]: column["kind"] for column in found["columns"]}
     assert kinds == {"length": "number", "width": "number", "kind": "2 categories", "day": "date"}
-    kept = client.server._studio.tables["flowers.csv"]
+    kept = client.server.studio.tables["flowers.csv"]
     assert kept.path.read_text() == FLOWERS
     loaded = load(kept.path, target="kind", ignore=["day"])
     np.testing.assert_array_equal(loaded.inputs, [[1.5, 2], [2.5, 3], [3.5, 4]])
@@ -69,13 +69,13 @@ def test_a_parquet_file(tables: UploadedTables) -> None:
     ],
 )
 def test_what_is_no_table_is_told(client: Client, content: bytes, message: str, where: str) -> None:
-    before = len(client.server._studio.tables)
+    before = len(client.server.studio.tables)
     answer = client("/api/tables?name=t.csv", "POST", content)
     assert answer.status == 400
     assert message in answer.json["message"]
     assert where in answer.json["where"]
     assert "encoding=" not in answer.json["fix"]  # an upload has no options
-    assert len(client.server._studio.tables) == before
+    assert len(client.server.studio.tables) == before
 
 
 @pytest.mark.parametrize(
