@@ -31,7 +31,8 @@ def test_it_finds_a_rate_that_is_too_low(clearprop: Command) -> None:
     assert "Learning rate too low" in answer.out
     command = next(line for line in answer.out.splitlines() if "# clearprop train" in line)
     assert command.strip().startswith("# clearprop train mlp --data iris ")
-    assert " --set learning_rate=" in command and " --set hidden_sizes=8" in command
+    assert " --set learning_rate=" in command
+    assert " --set hidden_sizes=8" in command
 
 
 def test_a_folder_that_is_not_there(clearprop: Command, tmp_path: Path) -> None:
