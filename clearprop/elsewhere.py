@@ -156,7 +156,6 @@ LAYERS = {
     "Input": "nothing: the first layer is given its number of inputs",
     "Model": "Module",
     "Layer": "Module",
-    "PReLU": "nothing: ops.where(x > 0, x, self.slope * x) in a class of your own",
     "functional": "nothing: the functions are those of clearprop.ops",
 }
 """Layers of ``clearprop.nn``."""

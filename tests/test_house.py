@@ -228,13 +228,13 @@ import doctest
 import jax.numpy as jnp
 from clearprop import nn
 from clearprop.autodiff import check_gradients
-from clearprop.ops import abs, activations, square
+from clearprop.ops import activations, sqrt
 
-names = dict(vars(activations), abs=abs, square=square)
+names = dict(vars(activations), sqrt=sqrt)
 exec("from __future__ import annotations\\n" + {python_blocks("map.md")[1]!r}, names)
-added = nn.Activation("softsign")
+added = nn.Activation("squareplus")
 check_gradients(lambda x: added(x).sum(), jnp.array([-2.0, 0.3, 1.5]))
-doctest.run_docstring_examples(names["softsign"], names)
+doctest.run_docstring_examples(names["squareplus"], names)
 """
     process = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT

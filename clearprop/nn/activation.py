@@ -9,8 +9,9 @@ from typing import ClassVar
 from clearprop import ops
 from clearprop.arguments import UnknownArgumentError
 from clearprop.errors import ModelError
-from clearprop.nn.checks import one_of
-from clearprop.nn.fields import Array, static
+from clearprop.nn.checks import last_axis, one_of, positive_sizes
+from clearprop.nn.fields import Array, parameter, static
+from clearprop.nn.initializers import constant
 from clearprop.nn.module import Module
 
 ActivationLike = Callable[[Array], Array] | str
@@ -275,3 +276,38 @@ class Identity(NamedActivation, init=False):
     """
 
     named = "identity"
+
+
+class PReLU(Module):
+    """Rectified linear unit with a learned slope below 0: y = x for x > 0, else slope x.
+
+    Shapes: x (..., features), y the same; slope (features,), or () for one slope of all units.
+
+    Args:
+        features: length of the last axis, for a slope of each; None for one slope of all.
+        slope: at the start.
+
+    Raises:
+        ConfigurationError: the number of features is not positive.
+        ShapeError: the last axis of x has another length.
+
+    >>> import jax.numpy as jnp
+    >>> print(PReLU().init(0)(jnp.array([-1.0, 2.0])))
+    [-0.25  2.  ]
+
+    Source: He et al. (2015), *Delving deep into rectifiers*, with their first slope 0.25.
+    """
+
+    slope: Array
+    features: int | None = static()
+
+    def __init__(self, features: int | None = None, *, slope: float = 0.25) -> None:
+        if features is not None:
+            positive_sizes("PReLU", features=features)
+        self.slope = parameter(() if features is None else (features,), constant(slope))
+        self.features = features
+
+    def __call__(self, x: Array) -> Array:
+        if self.features is not None:
+            last_axis(x, self.features)
+        return ops.prelu(x, self.slope)

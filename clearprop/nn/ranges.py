@@ -23,10 +23,27 @@ from clearprop.ops.loop import LoopRow
 
 INFINITE = math.inf
 
-SAME_ENTRIES = ("reshape", "transpose", "broadcast_to", "astype", "flip", "identity")
+SAME_ENTRIES = (
+    "reshape",
+    "transpose",
+    "broadcast_to",
+    "astype",
+    "flip",
+    "identity",
+    "roll",
+    "sort",
+)
 """Operations that keep every entry, and bring none of another value in."""
 
-MOVES = (*SAME_ENTRIES, "getitem", "take", "take_along_axis", "stack", "concatenate")
+MOVES = (
+    *SAME_ENTRIES,
+    "getitem",
+    "dynamic_slice",
+    "take",
+    "take_along_axis",
+    "stack",
+    "concatenate",
+)
 """Operations that move or pick entries and change none."""
 
 SOFTMAXES = ("softmax", "masked_softmax")
@@ -369,6 +386,12 @@ _RULES: dict[str, Rule] = {
     "sqrt": _monotone(lambda x: math.sqrt(max(x, 0.0))),
     "log_softmax": _fixed(-INFINITE, 0.0),
     "silu": _fixed(-0.279, INFINITE),
+    "mish": _fixed(-0.309, INFINITE),
+    "hard_swish": _fixed(-0.375, INFINITE, takes_ends=True),
+    "hard_sigmoid": _fixed(0.0, 1.0, takes_ends=True),
+    "softsign": _fixed(-1.0, 1.0),
+    "log_sigmoid": _fixed(-INFINITE, 0.0),
+    "arctan": _monotone(math.atan),
     "elu": _elu,
     "leaky_relu": _leaky_relu,
     "clip": _clip,

@@ -17,29 +17,37 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff import Operation, operation
+from clearprop.autodiff.elementary import abs, where
 from clearprop.autodiff.elementary import sum as sum_over
-from clearprop.autodiff.elementary import where
 from clearprop.autodiff.elementary.shape import widened
 from clearprop.autodiff.precision import at_least_float32, floating
 from clearprop.autodiff.shapes import Array, ArrayLike, check_axis
 from clearprop.autodiff.tape import ErrorRule
-from clearprop.ops.elementwise import erfc, exp
+from clearprop.ops.elementwise import erfc, exp, square
 
 __all__ = [
     "ACTIVATIONS",
     "activation",
     "binary_step",
+    "celu",
     "elu",
     "gelu",
     "gelu_tanh",
+    "hard_sigmoid",
+    "hard_swish",
+    "hard_tanh",
     "identity",
     "leaky_relu",
+    "log_sigmoid",
     "log_softmax",
+    "mish",
     "relu",
+    "selu",
     "sigmoid",
     "silu",
     "softmax",
     "softplus",
+    "softsign",
     "tanh",
 ]
 
@@ -61,7 +69,7 @@ def activation(
     `Operation`.
 
     >>> sorted(ACTIVATIONS)[:3]
-    ['binary_step', 'elu', 'gelu']
+    ['binary_step', 'celu', 'elu']
     """
 
     def register(forward: Callable[P, Array]) -> Operation[P, Array]:
@@ -188,6 +196,56 @@ def elu(x: ArrayLike, alpha: float = 1.0) -> Array:
     return jax.nn.elu(x, alpha)
 
 
+def _error_of_celu(error: Any, y: Any, x: Any, alpha: float = 1.0) -> Any:
+    return where(x > 0, error, error * exp(where(x > 0, 0.0, x) / alpha))
+
+
+@activation(
+    _error_of_celu,
+    instead={"alpha": "ops.where(x > 0, x, alpha * ops.expm1(ops.minimum(x, 0.0) / alpha))"},
+)
+def celu(x: ArrayLike, alpha: float = 1.0) -> Array:
+    """Continuously differentiable ELU: ``y = x if x > 0 else alpha (e^(x / alpha) - 1)``.
+
+    Its derivative is ``dy/dx = 1 or e^(x / alpha)``; at 0 both are 1 for every alpha.
+
+    Shapes: x of any shape, y of the same.
+
+    >>> print(celu(jnp.array([-100.0, 2.0]), 2.0))
+    [-2.  2.]
+
+    Source: Barron 2017, *Continuously differentiable exponential linear units*.
+    """
+    return jax.nn.celu(x, alpha)
+
+
+# The numbers for which the layers of a network keep the mean 0 and the variance 1.
+_SELU_ALPHA = 1.6732632423543772
+_SELU_SCALE = 1.0507009873554805
+
+
+def _error_of_selu(error: Any, y: Any, x: Any) -> Any:
+    below = (_SELU_SCALE * _SELU_ALPHA) * exp(where(x > 0, 0.0, x))
+    return where(x > 0, _SELU_SCALE * error, error * below)
+
+
+@activation(_error_of_selu)
+def selu(x: ArrayLike) -> Array:
+    """Scaled exponential linear unit: ``y = 1.0507 (x if x > 0 else 1.6733 (e^x - 1))``.
+
+    Its derivative is ``dy/dx = 1.0507 or 1.7581 e^x``. With these numbers the layers of a network
+    keep the mean 0 and the variance 1.
+
+    Shapes: x of any shape, y of the same.
+
+    >>> print(f"{selu(-100.0):.3f} {selu(2.0):.3f}")
+    -1.758 2.101
+
+    Source: Klambauer et al. 2017, *Self-normalizing neural networks*.
+    """
+    return jax.nn.selu(x)
+
+
 def _error_of_gelu(error: Any, y: Any, x: Any, approximate: bool = False) -> Any:
     if approximate:
         return _error_of_gelu_tanh(error, y, x)
@@ -269,6 +327,106 @@ def softplus(x: ArrayLike) -> Array:
     Source: Dugas et al. 2001, *Incorporating second-order functional knowledge*.
     """
     return jax.nn.softplus(x)
+
+
+def _error_of_mish(error: Any, y: Any, x: Any) -> Any:
+    gate = tanh(softplus(x))
+    return error * (gate + x * (1 - gate * gate) * sigmoid(x))
+
+
+@activation(_error_of_mish)
+def mish(x: ArrayLike) -> Array:
+    """Mish: ``y = x t`` with ``t = tanh(log(1 + e^x))``, and ``dy/dx = t + x (1 - t^2) s(x)``.
+
+    s is the sigmoid, the derivative of log(1 + e^x).
+
+    Shapes: x of any shape, y of the same.
+
+    >>> print(f"{mish(-1.0):.2f} {mish(1.0):.2f}")
+    -0.30 0.87
+
+    Source: Misra 2019, *Mish: a self regularized non-monotonic activation function*.
+    """
+    return jax.nn.mish(floating(x))
+
+
+@activation(lambda error, y, x: error * sigmoid(-x))
+def log_sigmoid(x: ArrayLike) -> Array:
+    """Logarithm of the sigmoid: ``y = -log(1 + e^-x)``, with ``dy/dx = s(-x)`` for the sigmoid s.
+
+    It never overflows.
+
+    Shapes: x of any shape, y of the same.
+
+    >>> print(log_sigmoid(-1000.0), f"{log_sigmoid(0.0):.3f}")
+    -1000.0 -0.693
+
+    Source: `jax.nn.log_sigmoid`.
+    """
+    return jax.nn.log_sigmoid(floating(x))
+
+
+@activation(lambda error, y, x: where(abs(x) < 1, error, 0.0))
+def hard_tanh(x: ArrayLike) -> Array:
+    """Piecewise linear tanh: ``y = min(max(x, -1), 1)``, with ``dy/dx = 1`` between -1 and 1, else
+    0.
+
+    Shapes: x of any shape, y of the same.
+
+    >>> print(hard_tanh(jnp.array([-2.0, 0.5, 2.0])))
+    [-1.   0.5  1. ]
+
+    Source: Collobert 2004, *Large scale machine learning*; the slope at -1 and 1 is 0.
+    """
+    return jnp.clip(x, -1, 1)
+
+
+@activation(lambda error, y, x: where(abs(x) < 3, error * (1 / 6), 0.0))
+def hard_sigmoid(x: ArrayLike) -> Array:
+    """Piecewise linear sigmoid: ``y = min(max(x + 3, 0), 6) / 6``, with ``dy/dx = 1/6 or 0``.
+
+    Shapes: x of any shape, y of the same.
+
+    >>> print(hard_sigmoid(jnp.array([-4.0, 0.0, 4.0])))
+    [0.  0.5 1. ]
+
+    Source: Howard et al. 2019, *Searching for MobileNetV3*; the slope at -3 and 3 is 0.
+    """
+    return jax.nn.hard_sigmoid(floating(x))
+
+
+def _error_of_hard_swish(error: Any, y: Any, x: Any) -> Any:
+    return where(abs(x) < 3, error * (x * (1 / 3) + 0.5), where(x < 0, 0.0, error))
+
+
+@activation(_error_of_hard_swish)
+def hard_swish(x: ArrayLike) -> Array:
+    """Piecewise quadratic SiLU: ``y = x h(x)`` with the hard sigmoid h.
+
+    Its derivative is ``dy/dx = x/3 + 1/2`` between -3 and 3, 0 below and 1 above.
+
+    Shapes: x of any shape, y of the same.
+
+    >>> print(hard_swish(jnp.array([-4.0, 3.0, 4.0])))
+    [-0.  3.  4.]
+
+    Source: Howard et al. 2019, *Searching for MobileNetV3*; the slope at -3 is 0, at 3 it is 1.
+    """
+    return jax.nn.hard_swish(floating(x))
+
+
+@activation(lambda error, y, x: error / square(1 + abs(x)))
+def softsign(x: ArrayLike) -> Array:
+    """Softsign unit: ``y = x / (1 + |x|)``, with ``dy/dx = 1 / (1 + |x|)^2``.
+
+    Shapes: x of any shape, y of the same.
+
+    >>> print(softsign(jnp.array([-1.0, 0.0, 3.0])))
+    [-0.5   0.    0.75]
+
+    Source: Bergstra et al. 2009, *Quadratic polynomials learn better image features*.
+    """
+    return jax.nn.soft_sign(floating(x))
 
 
 def _error_of_softmax(error: Any, y: Any, x: Any, axis: int = -1) -> Any:

@@ -117,38 +117,6 @@ def reciprocal(x: ArrayLike) -> Array:
     return jnp.reciprocal(x)
 
 
-def _error_of_sine(error: Any, z: Any, x: Any) -> Any:
-    return error * cos(x)
-
-
-@operation(errors=(_error_of_sine,), stacks=True)
-def sin(x: ArrayLike) -> Array:
-    """Sine of an angle in radians: ``z = sin x``, with ``dz/dx = cos x``.
-
-    Shapes: x of any shape, z of the same.
-
-    >>> print(sin(0.0))
-    0.0
-
-    Source: NumPy's `sin`.
-    """
-    return jnp.sin(x)
-
-
-@operation(errors=(lambda error, z, x: -error * sin(x),), stacks=True)
-def cos(x: ArrayLike) -> Array:
-    """Cosine of an angle in radians: ``z = cos x``, with ``dz/dx = -sin x``.
-
-    Shapes: x of any shape, z of the same.
-
-    >>> print(cos(0.0))
-    1.0
-
-    Source: NumPy's `cos`.
-    """
-    return jnp.cos(x)
-
-
 @operation(
     errors=(lambda error, z, x: error * exp(-x * x) * (2 / math.sqrt(math.pi)),), stacks=True
 )
@@ -331,28 +299,42 @@ def clip(x: ArrayLike, low: float | None = None, high: float | None = None) -> A
 
 
 @operation(stacks=True)
-def floor(x: ArrayLike) -> Array:
-    """Round down: ``z = the largest whole number up to x``. It passes no error.
+def isnan(x: ArrayLike) -> Array:
+    """Find what is not a number: ``z = True where x is NaN``. It passes no error.
 
     Shapes: x of any shape, z of the same.
 
-    >>> print(floor(2.7))
-    2.0
+    >>> print(isnan(jnp.array([1.0, jnp.nan, jnp.inf])))
+    [False  True False]
 
-    Source: NumPy's `floor`.
+    Source: NumPy's `isnan`.
     """
-    return jnp.floor(x)
+    return jnp.isnan(x)
 
 
 @operation(stacks=True)
-def round(x: ArrayLike) -> Array:
-    """Round: ``z = the whole number nearest to x``, between two the even one. It passes no error.
+def isinf(x: ArrayLike) -> Array:
+    """Find what is infinite: ``z = True where x is inf or -inf``. It passes no error.
 
     Shapes: x of any shape, z of the same.
 
-    >>> print(round(jnp.array([2.5, 2.7])))
-    [2. 3.]
+    >>> print(isinf(jnp.array([1.0, jnp.nan, -jnp.inf])))
+    [False False  True]
 
-    Source: NumPy's `round`.
+    Source: NumPy's `isinf`.
     """
-    return jnp.round(x)
+    return jnp.isinf(x)
+
+
+@operation(stacks=True)
+def isfinite(x: ArrayLike) -> Array:
+    """Find numbers: ``z = True where x is neither infinite nor NaN``. It passes no error.
+
+    Shapes: x of any shape, z of the same.
+
+    >>> print(isfinite(jnp.array([1.0, jnp.nan, jnp.inf])))
+    [ True False False]
+
+    Source: NumPy's `isfinite`.
+    """
+    return jnp.isfinite(x)

@@ -20,6 +20,7 @@ from clearprop.autodiff.tape import Function, Operand, Traced, Value, strip
 from clearprop.ops import reduce
 from clearprop.ops.elementwise import clip, maximum, minimum
 from clearprop.ops.index import take
+from clearprop.ops.rounding import remainder
 from clearprop.ops.shape import moveaxis, squeeze
 
 PLAIN = (
@@ -62,9 +63,9 @@ def give_methods() -> None:
     }.items():
         setattr(Traced, name, property(read))
     setattr(Traced, "at", property(_At))  # noqa: B010 - an attribute of the class is no Value
-    for operator, function in (("mod", jnp.remainder), ("floordiv", jnp.floor_divide)):
-        setattr(Traced, f"__{operator}__", lambda x, y, of=function: lift(of)(x, y))
-        setattr(Traced, f"__r{operator}__", lambda x, y, of=function: lift(of)(y, x))
+    for operator, function in (("mod", remainder), ("floordiv", lift(jnp.floor_divide))):
+        setattr(Traced, f"__{operator}__", lambda x, y, of=function: of(x, y))
+        setattr(Traced, f"__r{operator}__", lambda x, y, of=function: of(y, x))
 
 
 class _At:

@@ -13,12 +13,24 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff import operation
-from clearprop.autodiff.elementary import abs, broadcast_to, getitem, max, mean, sum, where
+from clearprop.autodiff.elementary import (
+    abs,
+    astype,
+    broadcast_to,
+    getitem,
+    max,
+    mean,
+    min,
+    sum,
+    where,
+)
 from clearprop.autodiff.elementary.reduce import axes_of, check_axes, count_inputs, kept, terms
 from clearprop.autodiff.elementary.shape import widened
 from clearprop.autodiff.precision import at_least_float32, floating
-from clearprop.autodiff.shapes import Array, ArrayLike, Axis
+from clearprop.autodiff.shapes import Array, ArrayLike, Axis, check_broadcast
 from clearprop.autodiff.tape import strip
+from clearprop.errors import ConfigurationError
+from clearprop.ops.activations import sigmoid
 from clearprop.ops.elementwise import exp
 from clearprop.ops.shape import flip, pad
 
@@ -105,11 +117,11 @@ def _product_before(x: Any, axis: int) -> Any:
     return product
 
 
-def _shifted(x: Any, by: int, axis: int) -> Any:
-    """Move entries along an axis; ones fill the start, and entries beyond the end are dropped."""
+def _shifted(x: Any, by: int, axis: int, value: float = 1.0) -> Any:
+    """Move entries along an axis; a value fills the start, entries beyond the end are dropped."""
     before = (slice(None),) * axis
     rest = getitem(x, (*before, slice(0, x.shape[axis] - by)))
-    return pad(rest, [(by, 0) if i == axis else (0, 0) for i in range(len(x.shape))], value=1.0)
+    return pad(rest, [(by, 0) if i == axis else (0, 0) for i in range(len(x.shape))], value=value)
 
 
 def _error_of_prod(error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
@@ -163,6 +175,88 @@ def cumsum(x: Array, axis: int = 0) -> Array:
     return jnp.cumsum(x, axis=axis)
 
 
+def _error_of_cumprod(error: Any, z: Any, x: Any, axis: int = 0) -> Any:
+    axis %= len(x.shape)
+    if not x.shape[axis]:
+        return error
+    # The product of the entries before x_i times g_i = error_i + x_(i+1) g_(i+1), from the last i
+    # on. Nothing is divided by x; each round doubles how far g reaches.
+    total = flip(error, axis=axis)
+    factor, reach = _shifted(flip(x, axis=axis), 1, axis), 1
+    while reach < x.shape[axis]:
+        total = total + factor * _shifted(total, reach, axis, value=0.0)
+        factor = factor * _shifted(factor, reach, axis)
+        reach *= 2
+    return _product_before(x, axis) * flip(total, axis=axis)
+
+
+@operation(errors=(_error_of_cumprod,))
+def cumprod(x: Array, axis: int = 0) -> Array:
+    """Running product along one axis: ``z_i = x_0 x_1 ... x_i``.
+
+    Shapes: x of any shape, z of the same.
+
+    Raises:
+        ShapeError: the array does not have that axis.
+
+    >>> print(cumprod(jnp.array([1.0, 2.0, 3.0])))
+    [1. 2. 6.]
+
+    Source: NumPy's `cumprod`; the axis is the first unless given, and never all of them. The rule
+    does not divide by x, so the error of a factor 0 is finite.
+    """
+    check_axes("cumprod", x, axis)
+    return jnp.cumprod(x, axis=axis)
+
+
+def norm(x: Array, p: float = 2, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Length of a vector of n numbers: ``z = (sum_i |x_i|^p)^(1/p)``, for p = 1, 2 or infinity.
+
+    For ``p=inf`` it is the largest of all ``|x_i|``, for ``p=-inf`` the smallest. The derivative
+    for p = 2 is ``dz/dx_i = x_i / z``, and 0 where all x_i are 0.
+
+    Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
+
+    Raises:
+        ShapeError: the array does not have that axis.
+        ConfigurationError: another p.
+
+    >>> print(norm(jnp.array([3.0, -4.0])), norm(jnp.array([3.0, -4.0]), 1))
+    5.0 7.0
+
+    Source: NumPy's `linalg.norm` of a vector. Over two axes it is the length of all entries, which
+    for p = 2 is the Frobenius norm.
+    """
+    if p == 2:
+        return _norm(x, axis=axis, keepdims=keepdims)
+    reduced = {1: sum, math.inf: max, -math.inf: min}.get(p)
+    if reduced is None:
+        raise ConfigurationError(
+            "there is no such norm",
+            where="norm",
+            given=f"p={p!r}",
+            expected="p of 1, 2, inf or -inf",
+            fix=f"ops.sum(ops.abs(x) ** {p}) ** (1 / {p})",
+        )
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        x = astype(x, dtype=jnp.result_type(float))
+    return reduced(abs(x), axis=axis, keepdims=keepdims)
+
+
+def _error_of_norm(error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    error, z, x = widened(error), widened(z), widened(x)
+    zero = strip(z) == 0
+    return kept(where(zero, 0.0, error / where(zero, 1.0, z)), x, axis) * x
+
+
+@operation(errors=(_error_of_norm,), count=lambda z, x, **_: 2 * math.prod(x.shape), name="norm")
+def _norm(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    check_axes("norm", x, axis)
+    wide = at_least_float32(x)
+    length = jnp.sqrt(jnp.sum(jnp.square(wide), axis=axis, keepdims=keepdims))
+    return length.astype(floating(x).dtype)
+
+
 def _error_of_logsumexp(
     error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False
 ) -> Any:
@@ -197,6 +291,40 @@ def logsumexp(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
     wide = at_least_float32(x)
     total: Array = jax.scipy.special.logsumexp(wide, axis=axis, keepdims=keepdims)
     return total.astype(floating(x).dtype)
+
+
+def _error_of_exponent(error: Any, this: Any, other: Any) -> Any:
+    same = (strip(this) == strip(other)) & (abs(strip(this)) == math.inf)
+    # The difference of two equal infinities is not a number.
+    slope = sigmoid(where(same, 0.0, this - other))
+    return where(same & (strip(this) < 0), 0.0, error * slope)
+
+
+@operation(
+    errors=(
+        lambda error, z, x, y: _error_of_exponent(error, x, y),
+        lambda error, z, x, y: _error_of_exponent(error, y, x),
+    ),
+    stacks=True,
+)
+def logaddexp(x: ArrayLike, y: ArrayLike) -> Array:
+    """Logarithm of a sum of two exponentials, without overflow: ``z = log(e^x + e^y)``.
+
+    Its derivatives are ``dz/dx = s(x - y)`` and ``dz/dy = s(y - x)`` with the sigmoid s. Where both
+    are minus infinity, z is too, and no error passes.
+
+    Shapes: x and y broadcast as in NumPy; z has the shape to which they broadcast.
+
+    Raises:
+        ShapeError: the shapes do not broadcast.
+
+    >>> print(f"{logaddexp(1000.0, 1000.0):.3f}")
+    1000.693
+
+    Source: NumPy's `logaddexp`.
+    """
+    check_broadcast("logaddexp", x, y)
+    return jnp.logaddexp(x, y)
 
 
 @operation(count=count_inputs)

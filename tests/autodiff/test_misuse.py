@@ -116,6 +116,7 @@ STATIC: dict[tuple[str, str], tuple[Callable[[Any, Any], Any], Callable[[Any, An
     ("clip", "high"): (lambda x, p: ops.clip(x, 0.0, p), jnp.minimum),
     ("leaky_relu", "slope"): (ops.leaky_relu, lambda x, p: jnp.where(x > 0, x, p * x)),
     ("elu", "alpha"): (ops.elu, lambda x, p: jnp.where(x > 0, x, p * jnp.expm1(x))),
+    ("celu", "alpha"): (ops.celu, lambda x, p: jnp.where(x > 0, x, p * jnp.expm1(x / p))),
     ("binary_step", "threshold"): (ops.binary_step, lambda x, p: jnp.where(x >= p, 1.0, 0.0)),
     ("dropout", "rate"): (
         lambda x, p: ops.dropout(x, KEEP, rate=p),

@@ -95,27 +95,42 @@ def binary(name: str, low: float = -2.0, high: float = 2.0) -> None:
         return OPERATIONS[name], [d.array(s, low, high) for s in d.broadcastable(2)]
 
 
-for _name in ("abs", "cos", "erf", "erfc", "exp", "expm1", "identity", "negative", "sin", "square"):
+for _name in ("abs", "erf", "erfc", "exp", "expm1", "identity", "negative", "square"):
     unary(_name)
+for _name in ("arcsinh", "arctan", "cos", "cosh", "sin", "sinh"):
+    unary(_name)
+for _name in ("arccos", "arcsin", "arctanh"):
+    unary(_name, -0.8, 0.8)
+unary("tan", -1.2, 1.2)
+unary("arccosh", 1.3, 3.0)
 for _name in (
+    "celu",
     "elu",
     "gelu",
     "gelu_tanh",
     "leaky_relu",
+    "log_sigmoid",
+    "mish",
     "relu",
+    "selu",
     "sigmoid",
     "silu",
     "softplus",
+    "softsign",
     "tanh",
 ):
     unary(_name)
 for _name in ("log", "log1p", "reciprocal", "rsqrt", "sqrt"):
     unary(_name, 0.3, 2.0)
+for _name in ("hard_sigmoid", "hard_swish", "hard_tanh"):
+    unary(_name, -4.1, 4.1)
+unary("celu", alpha=0.5)
 unary("gelu", approximate=True)
 unary("leaky_relu", slope=0.2)
 unary("elu", alpha=0.5)
-for _name in ("add", "subtract", "multiply", "maximum", "minimum"):
+for _name in ("add", "subtract", "multiply", "maximum", "minimum", "logaddexp", "prelu"):
     binary(_name)
+binary("arctan2", 0.3, 2.0)
 binary("divide", 0.5, 2.0)
 binary("xlogy", 0.5, 2.0)
 binary("power", 0.5, 2.0)
@@ -131,6 +146,22 @@ def _(d: Draw) -> Made:
 @case("power")
 def _(d: Draw) -> Made:
     return lambda y: 1.5**y, [d.array(d.shape())]
+
+
+@case("remainder")
+def _(d: Draw) -> Made:
+    x, y = d.broadcastable(2)
+    # Between two multiples of the divisor, so that no step of a difference crosses a jump.
+    quotient = d.random.integers(-3, 3, np.broadcast_shapes(x, y)) + d.array((), 0.2, 0.8)
+    divisor = d.array(y, 0.5, 2.0)
+    return lambda q, y: ops.remainder(q * y, y), [quotient, divisor]
+
+
+@case("glu")
+def _(d: Draw) -> Made:
+    shape = (*d.shape(0, 2), 2 * d.integer(1, 2))
+    axis = d.choice(-1, len(shape) - 1)
+    return lambda x: ops.glu(x, axis=axis), [d.array(shape)]
 
 
 @case("clip")

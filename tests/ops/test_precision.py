@@ -25,6 +25,8 @@ WHOLE = {
     *("negative", "outer_sum", "pad", "place_at", "power", "prod", "read_in_windows", "relu"),
     *("reshape", "scatter_add", "split", "square", "stack", "stored", "subtract", "sum", "take"),
     *("take_along_axis", "transpose", "where", "write_in_windows", "astype"),
+    *("cumprod", "dynamic_slice", "dynamic_update_slice", "hard_tanh", "remainder", "roll", "sort"),
+    *("tril", "triu"),
 }
 """Operations of whole numbers that give whole numbers, as in NumPy and JAX."""
 
@@ -194,7 +196,10 @@ def test_normalization_gives_the_type_of_its_input(norm: Callable[..., Any]) -> 
 # --- forms without cancellation ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["elu", "erfc", "expm1", "gelu", "gelu_tanh", "silu", "softplus"])
+@pytest.mark.parametrize(
+    "name",
+    ["celu", "elu", "erfc", "expm1", "gelu", "gelu_tanh", "mish", "selu", "silu", "softplus"],
+)
 def test_a_small_slope_on_the_left_keeps_its_digits(name: str) -> None:
     """In float32 it is that of float64, where 1 + erf(x) would keep no digit."""
     row, x = OPERATIONS[name], np.linspace(-9.0, -1.5, 60)

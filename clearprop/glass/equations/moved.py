@@ -16,14 +16,18 @@ from clearprop.glass.equations.expression import Expression, Number
 _ALL = {"concatenate", "stack"}
 _FIRST = {
     "broadcast_to",
+    "dynamic_slice",
     "flip",
     "getitem",
     "pad",
     "reshape",
+    "roll",
     "split",
     "take",
     "take_along_axis",
     "transpose",
+    "tril",
+    "triu",
 }
 _SAME = {"astype", "identity", "stored"}
 

@@ -12,12 +12,17 @@ from tests.ops.opinfo.table import NotExpressible, axis_of, converted, maps
 
 for _name in (
     "abs",
+    "ceil",
     "cos",
+    "cosh",
     "erf",
     "erfc",
     "exp",
     "expm1",
     "floor",
+    "isfinite",
+    "isinf",
+    "isnan",
     "log",
     "log1p",
     "reciprocal",
@@ -25,15 +30,23 @@ for _name in (
     "sigmoid",
     "sign",
     "sin",
+    "sinh",
     "sqrt",
     "square",
+    "tan",
     "tanh",
+    "trunc",
     "maximum",
     "minimum",
     "xlogy",
 ):
     maps(_name, uses=_name)(ops.OPERATIONS[_name])
 
+for _name in ("cos", "cosh", "sin", "sinh", "tan", "tanh"):
+    maps(f"a{_name}", uses=f"arc{_name}")(ops.OPERATIONS[f"arc{_name}"])
+maps("atan2", uses="arctan2")(ops.arctan2)
+maps("remainder", uses="remainder")(ops.remainder)
+maps("__rmod__", uses="remainder")(lambda x, other: ops.remainder(other, x))
 maps("neg", uses="negative")(ops.negative)
 maps("clone", "contiguous", "positive", "alias_copy", uses="identity")(ops.identity)
 maps("__radd__", uses="add")(lambda x, other: other + x)
@@ -78,12 +91,11 @@ def _lerp(start: Any, end: Any, weight: Any) -> Any:
     return start + weight * (end - start)
 
 
-@maps("div", uses=("divide", "floor"))
+@maps("div", uses=("divide", "floor", "trunc"))
 def _div(x: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
-    if rounding_mode == "trunc":
-        raise NotExpressible("rounding toward zero")
     quotient = ops.divide(x, other)
-    return ops.floor(quotient) if rounding_mode == "floor" else quotient
+    rounded = {"trunc": ops.trunc, "floor": ops.floor, None: ops.identity}
+    return rounded[rounding_mode](quotient)
 
 
 @maps("round", uses="round")
@@ -107,17 +119,19 @@ maps("clamp_max", uses="minimum")(ops.minimum)
 maps("nn.functional.relu6", uses="clip")(lambda x: ops.clip(x, 0.0, 6.0))
 
 
-@maps("nn.functional.hardtanh", uses="clip")
+@maps("nn.functional.hardtanh", uses=("clip", "hard_tanh"))
 def _hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
+    if (min_val, max_val) == (-1.0, 1.0):
+        return ops.hard_tanh(x)
     return ops.clip(x, min_val, max_val)
 
 
 maps(
     "nn.functional.hardsigmoid",
-    uses="clip",
+    uses="hard_sigmoid",
     differs={"PyTorch rounds the slope 1/6 to float32": lambda x: bool((abs(x) < 3).any())},
-)(lambda x: ops.clip(x + 3, 0.0, 6.0) / 6)
-maps("nn.functional.hardswish", uses="clip")(lambda x: x * ops.clip(x + 3, 0.0, 6.0) / 6)
+)(ops.hard_sigmoid)
+maps("nn.functional.hardswish", uses="hard_swish")(ops.hard_swish)
 
 
 @maps("heaviside", uses="binary_step")
@@ -160,12 +174,12 @@ def _leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     return ops.leaky_relu(x, slope=negative_slope)
 
 
-@maps("nn.functional.prelu", uses="where")
+@maps("nn.functional.prelu", uses="prelu")
 def _prelu(x: Any, weight: Any) -> Any:
     if weight.shape:  # one number, or one for each channel, the second axis
         rest = (1,) * (len(x.shape) - 2)
         weight = ops.reshape(weight, (-1, *rest) if len(x.shape) > 1 else x.shape and -1)
-    return ops.where(x > 0, x, weight * x)
+    return ops.prelu(x, weight)
 
 
 @maps("nn.functional.elu", uses="elu")
@@ -173,14 +187,12 @@ def _elu(x: Any, alpha: float = 1.0) -> Any:
     return ops.elu(x, alpha=alpha)
 
 
-@maps("nn.functional.celu", uses="elu")
+@maps("nn.functional.celu", uses="celu")
 def _celu(x: Any, alpha: float = 1.0) -> Any:
-    return alpha * ops.elu(x / alpha)
+    return ops.celu(x, alpha=alpha)
 
 
-@maps("nn.functional.selu", uses="elu")
-def _selu(x: Any) -> Any:
-    return 1.0507009873554804934193349852946 * ops.elu(x, alpha=1.6732632423543772848170429916717)
+maps("nn.functional.selu", uses="selu")(ops.selu)
 
 
 @maps("nn.functional.softplus", uses="softplus")
@@ -189,20 +201,18 @@ def _softplus(x: Any, beta: float = 1, threshold: float = 20) -> Any:
     return ops.where(x * beta > threshold, x, ops.softplus(x * beta) / beta)
 
 
-maps("nn.functional.logsigmoid", uses="softplus")(lambda x: -ops.softplus(-x))
-maps("nn.functional.mish", uses=("softplus", "tanh"))(lambda x: x * ops.tanh(ops.softplus(x)))
-maps("nn.functional.softsign", uses="abs")(lambda x: x / (1 + ops.abs(x)))
+maps("nn.functional.logsigmoid", uses="log_sigmoid")(ops.log_sigmoid)
+maps("nn.functional.mish", uses="mish")(ops.mish)
+maps("nn.functional.softsign", uses="softsign")(ops.softsign)
 maps("nn.functional.tanhshrink", uses="tanh")(lambda x: x - ops.tanh(x))
 maps("exp2", uses="exp")(lambda x: ops.exp(x * math.log(2)))
 maps("log2", uses="log")(lambda x: ops.log(x) / math.log(2))
 maps("log10", uses="log")(lambda x: ops.log(x) / math.log(10))
-maps("tan", uses=("sin", "cos"))(lambda x: ops.sin(x) / ops.cos(x))
 
 
-@maps("nn.functional.glu", uses=("split", "sigmoid"))
+@maps("nn.functional.glu", uses="glu")
 def _glu(x: Any, dim: int = -1) -> Any:
-    signal, gate = ops.split(x, 2, axis=dim)
-    return signal * ops.sigmoid(gate)
+    return ops.glu(x, axis=dim)
 
 
 @maps("softmax", uses="softmax")

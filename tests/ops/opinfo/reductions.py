@@ -124,12 +124,7 @@ def _masked_logsumexp(x: Any, dim: Any = None, keepdim: bool = False, *, mask: A
     return ops.logsumexp(shown, axis=axis_of(x, dim), keepdims=keepdim)
 
 
-@maps("logaddexp", uses="logsumexp")
-def _logaddexp(x: Any, other: Any) -> Any:
-    shape = tuple(x.shape) if x.shape == other.shape else None
-    if shape is None:
-        x, other = x + 0 * other, other + 0 * x
-    return ops.logsumexp(ops.stack(x, other), axis=0)
+maps("logaddexp", uses="logaddexp")(ops.logaddexp)
 
 
 @maps("cumsum", uses="cumsum")
@@ -137,29 +132,46 @@ def _cumsum(x: Any, dim: int, *, dtype: Any = None) -> Any:
     return ops.cumsum(converted(x, dtype), axis=axis_of(x, dim))
 
 
+@maps("cumprod", uses="cumprod")
+def _cumprod(x: Any, dim: int, *, dtype: Any = None) -> Any:
+    return ops.cumprod(converted(x, dtype), axis=axis_of(x, dim))
+
+
+@maps("sort", uses=("sort", "argsort"))
+def _sort(x: Any, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Any:
+    axis = axis_of(x, dim)
+    return ops.sort(x, axis, descending), ops.argsort(x, axis, descending)
+
+
+@maps("argsort", uses="argsort")
+def _argsort(x: Any, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Any:
+    return ops.argsort(x, axis_of(x, dim), descending)
+
+
+@maps("topk", uses="top_k")
+def _topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
+    axis = axis_of(x, dim)
+    values, places = ops.top_k(x if largest else -x, k, axis)
+    return values if largest else -values, places
+
+
 def _norm(x: Any, p: Any, dim: Any, keepdim: bool) -> Any:
     axis = axis_of(x, dim)
-    if p in (2, "fro"):
-        return ops.sqrt(ops.sum(ops.square(x), axis=axis, keepdims=keepdim))
-    if p == 1:
-        return ops.sum(ops.abs(x), axis=axis, keepdims=keepdim)
-    if p == math.inf:
-        return ops.max(ops.abs(x), axis=axis, keepdims=keepdim)
-    if p == -math.inf:
-        return ops.min(ops.abs(x), axis=axis, keepdims=keepdim)
-    raise NotExpressible("norms other than 1, 2, the largest and the smallest")
+    if p not in (1, 2, math.inf, -math.inf, "fro"):
+        raise NotExpressible("norms other than 1, 2, the largest and the smallest")
+    return ops.norm(x, 2 if p == "fro" else p, axis=axis, keepdims=keepdim)
 
 
-@maps("norm", uses=("sqrt", "sum", "square", "abs"))
+@maps("norm", uses="norm")
 def _any_norm(x: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False) -> Any:
     return _norm(x, p, dim, keepdim)
 
 
-@maps("linalg.vector_norm", uses=("sqrt", "sum", "square", "abs"))
+@maps("linalg.vector_norm", uses="norm")
 def _vector_norm(x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False) -> Any:
     return _norm(x, ord, dim, keepdim)
 
 
-@maps("nn.functional.normalize", uses=("sqrt", "sum", "square", "maximum"))
+@maps("nn.functional.normalize", uses=("norm", "maximum"))
 def _normalize(x: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Any:
     return x / ops.maximum(_norm(x, p, dim, True), eps)

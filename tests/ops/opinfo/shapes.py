@@ -184,33 +184,67 @@ maps("fliplr", uses="flip")(lambda x: ops.flip(x, axis=1))
 maps("flipud", uses="flip")(lambda x: ops.flip(x, axis=0))
 
 
-@maps("roll", uses="concatenate")
+@maps("roll", uses="roll")
 def _roll(x: Any, shifts: Any, dims: Any = None) -> Any:
-    if dims is None:
-        return ops.reshape(_roll(ops.reshape(x, -1), shifts, 0), x.shape)
-    pairs = [(shifts, dims)] if isinstance(dims, int) else zip(shifts, dims, strict=True)
-    for shift, axis in pairs:
-        at = -shift % max(1, x.shape[axis])
-        x = ops.concatenate(*reversed(ops.split(x, [at], axis=axis)), axis=axis)
-    return x
+    return ops.roll(x, shifts, axis=dims)
+
+
+@maps("tile", uses="tile")
+def _tile(x: Any, repeats: Any) -> Any:
+    return ops.tile(x, repeats)
+
+
+@maps("repeat", uses="tile")
+def _tensor_repeat(x: Any, repeats: Any) -> Any:
+    return ops.tile(x, repeats)
+
+
+@maps("repeat_interleave", uses="repeat")
+def _repeat_interleave(x: Any, repeats: Any, dim: int | None = None, **_: Any) -> Any:
+    times = np.asarray(repeats).tolist() if hasattr(repeats, "dtype") else repeats
+    return ops.repeat(x, times, axis=axis_of(x, dim))
+
+
+MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
 @maps("nn.functional.pad", "constant_pad_nd", uses="pad")
 def _pad(x: Any, widths: Any, mode: Any = "constant", value: float | None = None) -> Any:
     if not isinstance(mode, str):
         mode, value = "constant", mode
-    if mode != "constant":
-        raise NotExpressible("padding by other values than a constant")
     pairs = [(widths[i], widths[i + 1]) for i in range(0, len(widths), 2)]
     rest = [(0, 0)] * (len(x.shape) - len(pairs))
-    return ops.pad(x, rest + pairs[::-1], value=0.0 if value is None else value)
+    if mode != "constant" and min(widths, default=0) < 0:
+        raise NotExpressible("entries that are cut off where others are repeated")
+    fill = 0.0 if value is None else value
+    return ops.pad(x, rest + pairs[::-1], value=fill, mode=MODES[mode])
 
 
-@maps("narrow", "narrow_copy", uses="getitem")
+@maps("narrow", "narrow_copy", uses="dynamic_slice")
 def _narrow(x: Any, dim: int, start: Any, length: int) -> Any:
     axis, first = dim % len(x.shape), whole(start)
     first += x.shape[axis] if first < 0 else 0
-    return ops.getitem(x, _after(axis, slice(first, first + length)))
+    starts, sizes = [0] * len(x.shape), list(x.shape)
+    starts[axis], sizes[axis] = first, length
+    return ops.dynamic_slice(x, starts, sizes)
+
+
+@maps("slice_scatter", uses="dynamic_update_slice")
+def _slice_scatter(
+    x: Any, part: Any, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
+) -> Any:
+    if step != 1:
+        raise NotExpressible("a part of an array that is written with steps")
+    starts = [0] * len(x.shape)
+    starts[dim] = range(x.shape[dim])[start:end].start
+    return ops.dynamic_update_slice(x, part, starts)
+
+
+@maps("select_scatter", uses="dynamic_update_slice")
+def _select_scatter(x: Any, part: Any, dim: int, index: int) -> Any:
+    starts = [0] * len(x.shape)
+    starts[dim] = index % x.shape[dim]
+    return ops.dynamic_update_slice(x, ops.expand_dims(part, dim), starts)
 
 
 @maps("select", uses="getitem")
@@ -288,31 +322,57 @@ def _take_along_dim(x: Any, index: Any, dim: int | None = None) -> Any:
     return ops.take_along_axis(x, index, axis=dim)
 
 
+def _flat(dim: int, index: Any, shape: Any) -> tuple[Any, Any]:
+    """Return the flat places of PyTorch's indices along an axis, and the part of a source."""
+    part = tuple(slice(0, n) for n in index.shape)
+    grid = list(np.ogrid[part])
+    grid[dim] = index
+    return np.ravel_multi_index(np.broadcast_arrays(*map(np.asarray, grid)), shape).ravel(), part
+
+
 def _added(x: Any, dim: int, index: Any, source: Any) -> Any:
     """Add along an axis as PyTorch does: through the flat places of all entries."""
     if x.shape == ():
         return ops.scatter_add(ops.reshape(x, 1), index, source)[0]
-    part = tuple(slice(0, n) for n in index.shape)
-    grid = list(np.ogrid[part])
-    grid[dim] = index
-    flat = np.ravel_multi_index(np.broadcast_arrays(*map(np.asarray, grid)), x.shape)
+    flat, part = _flat(dim, index, x.shape)
     read = ops.getitem(source, part)
-    z = ops.scatter_add(ops.reshape(x, -1), flat.ravel(), ops.reshape(read, -1))
+    sizes = enumerate(zip(index.shape, x.shape, strict=True))
+    if all(i == dim % len(x.shape) or m == n for i, (m, n) in sizes):
+        return ops.add_along_axis(x, index, read, axis=dim)
+    z = ops.scatter_add(ops.reshape(x, -1), flat, ops.reshape(read, -1))
     return ops.reshape(z, x.shape)
 
 
-@maps("tril", uses="causal_mask")
+@maps("scatter", uses="put_along_axis")
+def _scatter(
+    x: Any, dim: int, index: Any, source: Any = None, *, value: Any = None, reduce: Any = None
+) -> Any:
+    source = value if source is None else source
+    if x.shape == ():
+        raise NotExpressible("PyTorch gives a scalar one axis, NumPy and clearprop give it none")
+    if reduce is not None:
+        raise NotExpressible(OVERWRITTEN)
+    if not index.size:
+        return x
+    flat, part = _flat(dim, index, x.shape)
+    read = source if not hasattr(source, "shape") else ops.reshape(ops.getitem(source, part), -1)
+    return ops.reshape(ops.put_along_axis(ops.reshape(x, -1), flat, read), x.shape)
+
+
+@maps("tril", uses="tril")
 def _tril(x: Any, diagonal: int = 0) -> Any:
-    rows, columns = x.shape[-2:]
-    if diagonal != columns - rows:
-        raise NotExpressible("a triangle other than that of a causal mask")
-    return ops.where(ops.causal_mask(rows, columns), x, 0.0)
+    return ops.tril(x, diagonal)
+
+
+@maps("triu", uses="triu")
+def _triu(x: Any, diagonal: int = 0) -> Any:
+    return ops.triu(x, diagonal)
 
 
 OVERWRITTEN = "entries that are overwritten or combined in another way than by a sum"
 
 
-@maps("scatter_add", uses="scatter_add")
+@maps("scatter_add", uses=("scatter_add", "add_along_axis"))
 def _scatter_add(x: Any, dim: int, index: Any, source: Any) -> Any:
     return _added(x, dim, index, source)
 

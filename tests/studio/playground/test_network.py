@@ -77,9 +77,11 @@ def test_layers_and_paths() -> None:
 
 def test_the_activations_of_hidden_units_take_each_unit_by_itself() -> None:
     assert {"tanh", "relu", "binary_step", "identity"} <= set(HIDDEN_ACTIVATIONS)
-    assert set(ops.ACTIVATIONS) - set(HIDDEN_ACTIVATIONS) == {"softmax", "log_softmax"}
+    assert all(ops.ACTIVATIONS[name].stacks for name in HIDDEN_ACTIVATIONS)
     with pytest.raises(ConfigurationError, match="compares the units"):
         layers_of((LayerSettings(2, "softmax"),), SIGN)
+    with pytest.raises(ConfigurationError, match="the page does not compute it"):
+        layers_of((LayerSettings(2, "mish"),), SIGN)
     with pytest.raises(ConfigurationError, match="relu"):
         layers_of((LayerSettings(2, "reul"),), SIGN)
 
