@@ -67,9 +67,17 @@ from clearprop.nn.module import (
     statistics,
 )
 from clearprop.nn.neuron import Neuron
-from clearprop.nn.normalization import BatchNorm, LayerNorm, LocalResponseNorm, RMSNorm
+from clearprop.nn.normalization import (
+    BatchNorm,
+    GroupNorm,
+    InstanceNorm,
+    LayerNorm,
+    LocalResponseNorm,
+    RMSNorm,
+)
 from clearprop.nn.pool import (
     AdaptiveAvgPool,
+    AdaptiveMaxPool,
     AvgPool1d,
     AvgPool2d,
     AvgPool3d,
@@ -78,6 +86,7 @@ from clearprop.nn.pool import (
     MaxPool1d,
     MaxPool2d,
     MaxPool3d,
+    Upsample,
 )
 from clearprop.nn.positions import LearnedPositions, SinusoidalPositions
 from clearprop.nn.recurrent import (
@@ -109,6 +118,7 @@ __all__ = [
     "RNN",
     "Activation",
     "AdaptiveAvgPool",
+    "AdaptiveMaxPool",
     "Attention",
     "AvgPool1d",
     "AvgPool2d",
@@ -130,10 +140,12 @@ __all__ = [
     "GRUCell",
     "GlobalAvgPool",
     "GlobalMaxPool",
+    "GroupNorm",
     "HigherOrderRNN",
     "HigherOrderRNNCell",
     "Hook",
     "Identity",
+    "InstanceNorm",
     "LSTMCell",
     "LSTMState",
     "Lateral",
@@ -174,6 +186,7 @@ __all__ = [
     "TransformerBlock",
     "TransformerDecoder",
     "TransformerEncoder",
+    "Upsample",
     "WeightNorm",
     "absolute_error",
     "apply",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from clearprop import ops
-from clearprop.errors import ShapeError
+from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.nn.checks import last_axis, positive_sizes
 from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import glorot_uniform, normal, zeros
@@ -67,8 +68,15 @@ class Embedding(Module):
 
     Shapes: x (...,) integers in [0, size), table (size, features), y (..., features).
 
+    Args:
+        size: words in the table.
+        features: length of a vector.
+        weight_init: of the table.
+        padding_idx: the word that fills up short sequences, if there is one: its vector is 0 at the
+            start and gets no error signal.
+
     Raises:
-        ConfigurationError: a size is not positive.
+        ConfigurationError: a size is not positive, or the padding is not a word of the table.
         ShapeError: x does not hold integers. Numbers outside the table raise no error: negative
             numbers count from the end, others read the nearest row (see `ops.take`). `fit` refuses
             them where an embedding takes the inputs as they are.
@@ -83,10 +91,29 @@ class Embedding(Module):
     weight: Array
     size: int = static()
     features: int = static()
+    padding_idx: int | None = static()
 
-    def __init__(self, size: int, features: int, *, weight_init: Initializer | None = None) -> None:
+    def __init__(
+        self,
+        size: int,
+        features: int,
+        *,
+        weight_init: Initializer | None = None,
+        padding_idx: int | None = None,
+    ) -> None:
         positive_sizes("Embedding", size=size, features=features)
-        self.weight = parameter((size, features), weight_init or normal(1.0))
+        drawn = weight_init or normal(1.0)
+        if padding_idx is not None:
+            if not 0 <= padding_idx < size:
+                raise ConfigurationError(
+                    "the padding is not a word of the table",
+                    where="Embedding",
+                    given=f"padding_idx={padding_idx}, size={size}",
+                    expected=f"a number from 0 to {size - 1}",
+                )
+            drawn = _with_zeros(drawn, padding_idx)
+        self.padding_idx = padding_idx
+        self.weight = parameter((size, features), drawn)
         self.size = size
         self.features = features
 
@@ -98,4 +125,16 @@ class Embedding(Module):
                 expected="integers",
                 fix="x.astype(jnp.int32), or nn.Linear for real-valued inputs",
             )
-        return ops.take(self.weight, x, axis=0)
+        y = ops.take(self.weight, x, axis=0)
+        if self.padding_idx is None:
+            return y
+        return ops.where(ops.expand_dims(x == self.padding_idx, -1), ops.stop_gradient(y), y)
+
+
+def _with_zeros(drawn: Initializer, row: int) -> Initializer:
+    """Return the initial values with one row of zeros."""
+
+    def values(*args: Any, **options: Any) -> Array:
+        return drawn(*args, **options).at[row].set(0)
+
+    return values

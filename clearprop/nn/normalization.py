@@ -1,10 +1,12 @@
-"""Normalization over a batch, over the features of an example, and over neighboring channels.
+"""Normalization over a batch, the features or channels of an example, and neighboring channels.
 
 All is computed in float32 at least: inputs in float16 or bfloat16 are converted to float32, and
 the output back to the input's type.
 """
 
 from __future__ import annotations
+
+import math
 
 from clearprop import ops
 from clearprop.autodiff.elementary.shape import narrowed, widened
@@ -133,6 +135,103 @@ class LayerNorm(Module):
     def __call__(self, x: Array) -> Array:
         last_axis(x, self.features)
         y = ops.layer_norm(widened(x), self.scale, self.shift, epsilon=self.epsilon)
+        return narrowed(y, x)
+
+
+class GroupNorm(Module):
+    """Each group of channels of an example shifted and scaled to mean 0 and variance 1.
+
+    y = scale (x - mean) / sqrt(variance + epsilon) + shift with the mean and the variance over all
+    places and the channels of a group. It does not depend on the other examples of a batch.
+
+    Shapes: x (batch, *sizes, features), y the same; scale and shift (features,).
+
+    Args:
+        groups: into which the channels are divided, side by side.
+        features: channels, the length of the last axis.
+        affine: whether there are scale and shift.
+        epsilon: keeps the quotient finite.
+
+    Raises:
+        ConfigurationError: a number is not positive, or the groups do not divide the features.
+        ShapeError: the last axis of x has another length.
+
+    >>> import jax.numpy as jnp
+    >>> print(GroupNorm(2, 4).init(0)(jnp.array([[1.0, 3.0, 10.0, 30.0]])).round(2))
+    [[-1.  1. -1.  1.]]
+
+    Source: Wu and He (2018).
+    """
+
+    scale: Array | None
+    shift: Array | None
+    groups: int = static()
+    features: int = static()
+    epsilon: float = static()
+
+    def __init__(
+        self, groups: int, features: int, *, affine: bool = True, epsilon: float = 1e-5
+    ) -> None:
+        positive_sizes("GroupNorm", groups=groups, features=features)
+        if features % groups:
+            raise ConfigurationError(
+                "the features cannot be divided into equal groups",
+                where="GroupNorm",
+                given=f"groups={groups}, features={features}",
+                fix=f"groups={math.gcd(groups, features)}",
+            )
+        self.scale = parameter((features,), ones) if affine else None
+        self.shift = parameter((features,), zeros) if affine else None
+        self.groups = groups
+        self.features = features
+        self.epsilon = epsilon
+
+    def __call__(self, x: Array) -> Array:
+        last_axis(x, self.features)
+        y = ops.group_norm(
+            widened(x), self.scale, self.shift, groups=self.groups, epsilon=self.epsilon
+        )
+        return narrowed(y, x)
+
+
+class InstanceNorm(Module):
+    """Each channel of an example shifted and scaled to mean 0 and variance 1 over its places.
+
+    y = scale (x - mean) / sqrt(variance + epsilon) + shift, the same in training and in evaluation.
+
+    Shapes: x (batch, *sizes, features), y the same; scale and shift (features,).
+
+    Args:
+        features: channels, the length of the last axis.
+        affine: whether there are scale and shift; PyTorch's layer has none unless asked.
+        epsilon: keeps the quotient finite.
+
+    Raises:
+        ConfigurationError: the number of features is not positive.
+        ShapeError: the last axis of x has another length, or there are no places.
+
+    >>> import jax.numpy as jnp
+    >>> print(InstanceNorm(1).init(0)(jnp.array([[[1.0], [3.0]]]))[0, :, 0].round(2))
+    [-1.  1.]
+
+    Source: Ulyanov, Vedaldi and Lempitsky (2016).
+    """
+
+    scale: Array | None
+    shift: Array | None
+    features: int = static()
+    epsilon: float = static()
+
+    def __init__(self, features: int, *, affine: bool = True, epsilon: float = 1e-5) -> None:
+        positive_sizes("InstanceNorm", features=features)
+        self.scale = parameter((features,), ones) if affine else None
+        self.shift = parameter((features,), zeros) if affine else None
+        self.features = features
+        self.epsilon = epsilon
+
+    def __call__(self, x: Array) -> Array:
+        last_axis(x, self.features)
+        y = ops.instance_norm(widened(x), self.scale, self.shift, epsilon=self.epsilon)
         return narrowed(y, x)
 
 

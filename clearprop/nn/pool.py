@@ -1,4 +1,4 @@
-"""Pooling layers: windows, parts or whole images summarised by their maximum or mean."""
+"""Pooling layers: windows, parts or whole images summarised by maximum or mean; upsampling."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class _Pool(Module):
     window: Size = static()
     stride: Size | None = static(default=None, kw_only=True)
     padding: Size | str = static(default=0, kw_only=True)
+    ceil_mode: bool = static(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         kind = type(self).__name__
@@ -41,13 +42,26 @@ class _Pool(Module):
             )
         window = (self.window,) * self.axes if isinstance(self.window, int) else self.window
         pooled: Array = type(self).operation(
-            x, window=window, stride=self.stride, padding=self.padding
+            x,
+            window=window,
+            stride=self.stride,
+            padding=self.padding,
+            ceil_mode=self.ceil_mode,
+            **self._options(),
         )
         return pooled
+
+    def _options(self) -> dict[str, Any]:
+        """Return the options of this kind of pool alone."""
+        return {}
 
 
 class _MaxPool(_Pool):
     operation = ops.max_pool
+    dilation: Size = static(default=1, kw_only=True)
+
+    def _options(self) -> dict[str, Any]:
+        return {"dilation": self.dilation}
 
 
 class _AvgPool(_Pool):
@@ -57,14 +71,16 @@ class _AvgPool(_Pool):
 class MaxPool1d(_MaxPool):
     """The largest value of each window along one axis, channel by channel.
 
-    y[j] = max over i of x[s j + i - p], stride s, padding p.
+    y[j] = max over i of x[s j + d i - p], stride s, padding p, dilation d.
 
-    Shapes: x (batch, length, channels), y (batch, (length + 2 p - k) // s + 1, channels).
+    Shapes: x (batch, length, channels), y (batch, (length + 2 p - k) // s + 1, channels) for d = 1.
 
     Args:
         window: k, one number for all axes or one for each.
         stride: s; the window when None.
         padding: p, or the name of a padding that `ops.max_pool` knows.
+        ceil_mode: whether one more window takes the entries that would be left out at the end.
+        dilation: d.
 
     Raises:
         ConfigurationError: a size is not positive.
@@ -142,6 +158,7 @@ class AvgPool1d(_AvgPool):
         window: k, one number for all axes or one for each.
         stride: s; the window when None.
         padding: p, or the name of a padding that `ops.average_pool` knows.
+        ceil_mode: whether one more window takes the entries that would be left out at the end.
 
     Raises:
         ConfigurationError: a size is not positive.
@@ -270,26 +287,116 @@ class AdaptiveAvgPool(Module):
         positive_sizes("AdaptiveAvgPool", parts=self.parts)
 
     def __call__(self, x: Array) -> Array:
-        axes = _places(x)
-        parts = (self.parts,) * len(axes) if isinstance(self.parts, int) else self.parts
-        if len(parts) != len(axes):
-            raise ConfigurationError(
-                "there must be one number of parts for each axis",
-                given=f"input {tuple(x.shape)}, parts={self.parts}",
-                expected=f"one number, or {len(axes)}",
-            )
         y = widened(x)
-        for axis, count in zip(axes, parts, strict=True):
+        for axis, count in zip(_places(x), _parts(x, self.parts), strict=True):
             weights = jnp.asarray(_weights(x.shape[axis], count), y.dtype)
             y = ops.moveaxis(ops.matmul(ops.moveaxis(y, axis, -1), weights), -1, axis)
         return narrowed(y, x)
 
 
+class AdaptiveMaxPool(Module):
+    """The largest entry of each of a fixed number of parts, for inputs of any size.
+
+    y[i] = max of x[j] over floor(i N / n) <= j < ceil((i + 1) N / n), for n parts of the N entries
+    of an axis. Parts overlap where n does not divide N.
+
+    Shapes: x (batch, *sizes, channels), y (batch, *parts, channels), with one to three axes.
+
+    Args:
+        parts: along every axis, or one number for each.
+
+    Raises:
+        ConfigurationError: there is not one number of parts for each axis.
+        ShapeError: the input has no axis to pool over.
+
+    >>> x = jnp.arange(5.0).reshape(1, 5, 1)
+    >>> print(AdaptiveMaxPool(2)(x)[0, :, 0])
+    [2. 4.]
+
+    Source: PyTorch's layer of that name. The first largest entry of a part gets its error signal.
+    """
+
+    parts: Size = static()
+
+    def __post_init__(self) -> None:
+        positive_sizes("AdaptiveMaxPool", parts=self.parts)
+
+    def __call__(self, x: Array) -> Array:
+        axes = _places(x)
+        # The last axis first: then the first largest entry is the first of the rows, as written.
+        for axis, count in reversed([*zip(axes, _parts(x, self.parts), strict=True)]):
+            windows = ops.take(x, _windows(x.shape[axis], count), axis=axis)
+            first = ops.argmax(windows, axis=axis + 1, keepdims=True)
+            x = ops.squeeze(ops.take_along_axis(windows, first, axis=axis + 1), axis + 1)
+        return x
+
+
+class Upsample(Module):
+    """Images, sequences or volumes made larger: y[i] = sum over j of w(p_i - j) x[j].
+
+    Every size n becomes scale n. `ops.interpolate` has the places p and the weights w.
+
+    Shapes: x (batch, *sizes, channels), y (batch, *(scale * sizes), channels).
+
+    Args:
+        scale: a whole number for every axis, or one for each.
+        method: "nearest", "nearest-exact", "linear" or "cubic".
+        align_corners: whether the first and the last entries lie on each other.
+
+    Raises:
+        ConfigurationError: a scale is not positive, or there is not one for each axis.
+        ShapeError: the input has no axis to resize.
+
+    >>> print(Upsample(2)(jnp.array([1.0, 2.0]).reshape(1, 2, 1))[0, :, 0])
+    [1. 1. 2. 2.]
+
+    Source: that of `ops.interpolate`.
+    """
+
+    scale: Size = static()
+    method: str = static(default="nearest", kw_only=True)
+    align_corners: bool = static(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        positive_sizes("Upsample", scale=self.scale)
+
+    def __call__(self, x: Array) -> Array:
+        axes = _places(x)
+        scales = _parts(x, self.scale, "scales")
+        sizes = [scale * x.shape[axis] for axis, scale in zip(axes, scales, strict=True)]
+        return ops.interpolate(x, sizes, self.method, self.align_corners)
+
+
+def _parts(x: Array, parts: Size, name: str = "parts") -> tuple[int, ...]:
+    """Return one number for each axis between batch and channels."""
+    axes = len(x.shape) - 2
+    each = (parts,) * axes if isinstance(parts, int) else tuple(parts)
+    if len(each) != axes:
+        raise ConfigurationError(
+            f"there must be one number of {name} for each axis",
+            given=f"input {tuple(x.shape)}, {name}={parts}",
+            expected=f"one number, or {axes}",
+        )
+    return each
+
+
+def _bounds(size: int, parts: int) -> list[tuple[int, int]]:
+    """Return where each part begins and ends."""
+    return [(i * size // parts, -(-(i + 1) * size // parts)) for i in range(parts)]
+
+
+def _windows(size: int, parts: int) -> NDArray[np.int64]:
+    """Return the entries of each part, (parts, longest); a shorter one has its last entry again."""
+    bounds = _bounds(size, parts)
+    longest = max(end - start for start, end in bounds)
+    rows = [np.minimum(np.arange(start, start + longest), end - 1) for start, end in bounds]
+    return np.stack(rows)
+
+
 def _weights(size: int, parts: int) -> NDArray[np.float64]:
     """Return the weight of each entry in the mean of each part, (size, parts)."""
     weights = np.zeros((size, parts))
-    for i in range(parts):
-        start, end = i * size // parts, -(-(i + 1) * size // parts)
+    for i, (start, end) in enumerate(_bounds(size, parts)):
         weights[start:end, i] = 1 / (end - start)
     return weights
 

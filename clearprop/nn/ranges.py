@@ -365,7 +365,7 @@ def _logistic(x: float) -> float:
 _RULES: dict[str, Rule] = {
     **{name: _fixed(low, INFINITE if high is None else high) for name, (low, high) in ENDS.items()},
     **dict.fromkeys(
-        ("matmul", "einsum", "convolution", "batch_norm", "layer_norm"),
+        ("matmul", "einsum", "convolution", "batch_norm", "layer_norm", "group_norm"),
         _any_number,
     ),
     **dict.fromkeys((*MOVES, "split", "max", "min", "mean", "max_pool"), _same),

@@ -13,6 +13,7 @@ from clearprop.ops.attention import (
 )
 from clearprop.ops.conv import *  # noqa: F403 - likewise
 from clearprop.ops.ctc import ctc_loss
+from clearprop.ops.decompositions import cholesky, det, eigh, inv, slogdet, solve, svd
 from clearprop.ops.elementwise import (
     clip,
     dropout,
@@ -56,7 +57,13 @@ from clearprop.ops.losses import (
     zero_one,
 )
 from clearprop.ops.methods import give_methods
-from clearprop.ops.normalization import batch_norm, layer_norm, weight_norm
+from clearprop.ops.normalization import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    weight_norm,
+)
 from clearprop.ops.order import argsort, sort, top_k
 from clearprop.ops.pool import (
     average_pool,
@@ -78,6 +85,7 @@ from clearprop.ops.reduce import (
     std,
     var,
 )
+from clearprop.ops.resize import interpolate
 from clearprop.ops.rounding import ceil, floor, remainder, round, trunc
 from clearprop.ops.scan import scan
 from clearprop.ops.shape import (
@@ -133,6 +141,7 @@ __all__ = [
     "batch_norm",
     "causal_mask",
     "ceil",
+    "cholesky",
     "clip",
     "concatenate",
     "cos",
@@ -140,10 +149,12 @@ __all__ = [
     "ctc_loss",
     "cumprod",
     "cumsum",
+    "det",
     "dot",
     "dropout",
     "dynamic_slice",
     "dynamic_update_slice",
+    "eigh",
     "einsum",
     "erf",
     "erfc",
@@ -154,7 +165,11 @@ __all__ = [
     "floor",
     "gather",
     "glu",
+    "group_norm",
     "hinge",
+    "instance_norm",
+    "interpolate",
+    "inv",
     "isfinite",
     "isinf",
     "isnan",
@@ -189,7 +204,9 @@ __all__ = [
     "sigmoid_binary_cross_entropy",
     "sin",
     "sinh",
+    "slogdet",
     "softmax_cross_entropy",
+    "solve",
     "sort",
     "split",
     "spread_over_windows",
@@ -200,6 +217,7 @@ __all__ = [
     "std",
     "stop_gradient",
     "stored",
+    "svd",
     "take",
     "take_along_axis",
     "tan",

@@ -11,7 +11,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from clearprop.autodiff import operation
+from clearprop.autodiff import operation, stop_gradient
 from clearprop.autodiff.elementary import matmul, where
 from clearprop.autodiff.elementary import sum as sum_over
 from clearprop.autodiff.elementary.matmul import swapped
@@ -181,7 +181,8 @@ def _check_fit(query: Any, key: Any, value: Any, mask: Any) -> None:
             "the mask is not bool",
             where="attention",
             given=f"{mask.dtype} {shape_of(mask)}",
-            expected="bool, True where a query may see a key; not numbers to add",
+            expected="bool, True where a query may see a key",
+            fix="attention(..., bias=mask) adds numbers to the scores",
         )
     if len(query.shape) < 2 or len(key.shape) < 2 or query.shape[-1] != key.shape[-1]:
         raise ShapeError(
@@ -213,8 +214,9 @@ def attention_weights(
     *,
     causal: bool = False,
     scale: float | None = None,
+    bias: Array | None = None,
 ) -> Array:
-    """Return how much each query attends to each key: ``W = softmax(scale Q K^T)``.
+    """Return how much each query attends to each key: ``W = softmax(scale Q K^T + bias)``.
 
     Shapes: Q (..., T, D), K (..., S, D), W (..., T, S).
 
@@ -224,6 +226,8 @@ def attention_weights(
         mask: True where a query may see a key; broadcasts to (..., T, S).
         causal: whether a query sees only its own and earlier places.
         scale: factor of the scores; 1 / sqrt(D) when None. The lecture's form has 1.
+        bias: numbers that are added to the scaled scores; broadcasts to (..., T, S). Where it is
+            minus infinity, the key is hidden.
 
     Raises:
         ShapeError: the shapes do not fit, or the mask is not bool.
@@ -234,8 +238,26 @@ def attention_weights(
 
     Source: Vaswani et al. 2017, *Attention is all you need*.
     """
+    if bias is not None:
+        _check_fit(query, key, key, mask)
+        return _biased_weights(query, key, mask, causal, _scale(query, scale), bias)
     weights: Array = attend(query, key, key, mask, _scale(query, scale), causal)[1]
     return weights
+
+
+def _biased_weights(
+    query: Array, key: Array, mask: Array | None, causal: bool, scale: float, bias: Array
+) -> Array:
+    key = _reached(where, mask, key)
+    scores = matmul(query * scale, swapped(key))
+    check_broadcast("attention", scores, bias)
+    plain = stop_gradient(bias) > -jnp.inf
+    seen = _seen(query, key, mask, causal)
+    check_broadcast("attention", scores, plain if seen is None else seen)
+    shown = plain if seen is None else plain & seen
+    # Hidden places are not minus infinity in the sum: it has an error signal of its own.
+    weights = masked_softmax(scores + where(plain, bias, 0.0), shown)
+    return narrowed(weights, query)
 
 
 def _scale(query: Any, scale: float | None) -> float:
@@ -250,8 +272,9 @@ def attention(
     *,
     causal: bool = False,
     scale: float | None = None,
+    bias: Array | None = None,
 ) -> Array:
-    """Average the values by attention: ``Y = softmax(scale Q K^T) V``.
+    """Average the values by attention: ``Y = softmax(scale Q K^T + bias) V``.
 
     Hidden places have no influence; a query that sees no key gets zeros. See `attention_weights`
     for the arguments.
@@ -268,5 +291,9 @@ def attention(
     Source: Vaswani et al. 2017, *Attention is all you need*; lecture Y writes softmax(XA (XB)^T)
     XC, which is scale=1.
     """
+    if bias is not None:
+        _check_fit(query, key, value, mask)
+        weights = _biased_weights(query, key, mask, causal, _scale(query, scale), bias)
+        return matmul(weights, _reached(where, mask, value))
     average: Array = attend(query, key, value, mask, _scale(query, scale), causal)[0]
     return average

@@ -18,8 +18,8 @@ import jax.numpy as jnp
 
 from clearprop.autodiff import operation
 from clearprop.autodiff.elementary import mean as mean_over
+from clearprop.autodiff.elementary import reshape, where
 from clearprop.autodiff.elementary import sum as sum_over
-from clearprop.autodiff.elementary import where
 from clearprop.autodiff.elementary.shape import narrowed, widened
 from clearprop.autodiff.precision import at_least_float32, floating
 from clearprop.autodiff.shapes import Array, check_axis, named_axes, shape_of
@@ -160,6 +160,101 @@ def batch_norm(
     y = y if scale is None else y * scale
     y = y if shift is None else y + shift
     return y.astype(floating(x).dtype), mean, variance
+
+
+def _in_groups(x: Any, groups: int) -> tuple[int, ...]:
+    """Return the shape (batch, places, groups, channels of a group)."""
+    batch, *sizes, channels = x.shape
+    return (batch, math.prod(sizes), groups, channels // groups)
+
+
+def _errors_of_group_norm(
+    error: Any, y: Any, x: Any, scale: Any, shift: Any, *, groups: int, epsilon: float = 1e-5
+) -> tuple[Any, Any, Any]:
+    error, x = widened(error), widened(x)
+    apart, over = _in_groups(x, groups), (1, 3)
+    entries = reshape(x, shape=apart)
+    rate = rsqrt(var(entries, axis=over, keepdims=True) + epsilon)
+    xh = (entries - mean_over(entries, axis=over, keepdims=True)) * rate
+    g = reshape(error if scale is None else error * scale, shape=apart)
+    mean_g = mean_over(g, axis=over, keepdims=True)
+    mean_gx = mean_over(g * xh, axis=over, keepdims=True)
+    error_of_x = reshape((g - mean_g - xh * mean_gx) * rate, shape=x.shape)
+    error_of_scale = None if scale is None else error * reshape(xh, shape=x.shape)
+    return error_of_x, error_of_scale, error
+
+
+@operation(
+    joint=_errors_of_group_norm,
+    count=lambda y, x, *_, **__: 8 * math.prod(x.shape),
+    instead={"epsilon": "(x - ops.mean(x)) / ops.sqrt(ops.var(x) + epsilon)"},
+)
+def group_norm(
+    x: Array,
+    scale: Array | None = None,
+    shift: Array | None = None,
+    *,
+    groups: int,
+    epsilon: float = 1e-5,
+) -> Array:
+    """Normalize each group of channels of each example: ``y = scale xh + shift``.
+
+    ``xh = (x - mean) / sqrt(variance + epsilon)`` with the mean and the variance over all places
+    and the channels of the group, which lie side by side.
+
+    Shapes: x (batch, *sizes, channels), scale and shift (channels,) or (), y of the shape of x.
+
+    Raises:
+        ShapeError: x has no batch axis, the groups do not divide the channels, or scale or shift do
+            not fit.
+
+    >>> print(group_norm(jnp.array([[1.0, 3.0, 10.0, 30.0]]), groups=2).round(2))
+    [[-1.  1. -1.  1.]]
+
+    Source: Wu and He 2018, *Group normalization*.
+    """
+    if len(x.shape) < 2 or groups < 1 or x.shape[-1] % groups:
+        raise ShapeError(
+            "the channels cannot be divided into groups",
+            where="group_norm",
+            given=f"shape {shape_of(x)}, groups={groups}",
+            expected="(batch, *sizes, channels) with a multiple of the groups",
+        )
+    _check_affine("group_norm", x, shape_of(x)[-1:], scale=scale, shift=shift)
+    entries = at_least_float32(x).reshape(_in_groups(x, groups))
+    centred = entries - jnp.mean(entries, axis=(1, 3), keepdims=True)
+    rate = jax.lax.rsqrt(jnp.var(entries, axis=(1, 3), keepdims=True) + epsilon)
+    y = (centred * rate).reshape(x.shape)
+    y = y if scale is None else y * scale
+    y = y if shift is None else y + shift
+    return y.astype(floating(x).dtype)
+
+
+def instance_norm(
+    x: Array, scale: Array | None = None, shift: Array | None = None, epsilon: float = 1e-5
+) -> Array:
+    """Normalize each channel of each example over its places: ``y = scale xh + shift``.
+
+    It is `group_norm` with a group for each channel.
+
+    Shapes: x (batch, *sizes, channels), scale and shift (channels,) or (), y of the shape of x.
+
+    Raises:
+        ShapeError: x has no axis between batch and channels, or scale or shift do not fit.
+
+    >>> print(instance_norm(jnp.array([[[1.0], [3.0]]]))[0, :, 0].round(2))
+    [-1.  1.]
+
+    Source: Ulyanov, Vedaldi and Lempitsky 2016, *Instance normalization*.
+    """
+    if len(x.shape) < 3:
+        raise ShapeError(
+            "there are no places to normalize over",
+            where="instance_norm",
+            given=f"shape {shape_of(x)}",
+            expected="(batch, *sizes, channels)",
+        )
+    return group_norm(x, scale, shift, groups=x.shape[-1], epsilon=epsilon)
 
 
 def weight_norm(direction: Array, gain: Array) -> Array:

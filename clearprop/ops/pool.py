@@ -27,7 +27,15 @@ from clearprop.ops.conv.choice import batch_last_pays
 from clearprop.ops.conv.geometry import Geometry, Padding, Size, per_axis
 
 
-def _resolve(x: Any, window: Size, stride: Size | None, padding: Padding, where: str) -> Geometry:
+def _resolve(
+    x: Any,
+    window: Size,
+    stride: Size | None,
+    padding: Padding,
+    where: str,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+) -> Geometry:
     axes = len(x.shape) - 2
     if not 1 <= axes <= 3:
         raise ShapeError(
@@ -43,9 +51,13 @@ def _resolve(x: Any, window: Size, stride: Size | None, padding: Padding, where:
         taps,
         stride=taps if stride is None else stride,
         padding=padding,
+        dilation=dilation,
         where=where,
     )
-    if any(max(pair) >= taps for pair, taps in zip(geometry.padding, taps, strict=True)):
+    only_padding = any(max(pair) >= taps for pair, taps in zip(geometry.padding, taps, strict=True))
+    geometry = geometry.covering() if ceil_mode else geometry
+    gaps = set(geometry.dilation) != {1}
+    if only_padding or (gaps and not all(map(_sees_entries, *_rows(geometry)))):
         raise ConfigurationError(
             "a window would hold only padding",
             where=where,
@@ -53,6 +65,16 @@ def _resolve(x: Any, window: Size, stride: Size | None, padding: Padding, where:
             expected="less padding than the window has entries",
         )
     return geometry
+
+
+def _rows(g: Geometry) -> tuple[tuple[Any, ...], ...]:
+    return g.sizes, g.window, g.stride, g.padding, g.dilation, g.outputs
+
+
+def _sees_entries(n: int, f: int, s: int, pair: tuple[int, int], d: int, outputs: int) -> bool:
+    """Say whether every window of an axis has a tap on an entry, between its gaps."""
+    taps = np.arange(outputs)[:, None] * s - pair[0] + np.arange(f) * d
+    return bool(((taps >= 0) & (taps < n)).any(axis=1).all())
 
 
 @dataclass(frozen=True)
@@ -82,9 +104,8 @@ class _Windows:
     @property
     def disjoint(self) -> bool:
         """Whether no entry is in two windows, and no window holds padding."""
-        return self.geometry.stride == self.geometry.window and not any(
-            map(sum, self.geometry.padding)
-        )
+        g = self.geometry
+        return g.stride == g.window == g.reach and not any(map(sum, g.padding))
 
     @property
     def offsets(self) -> list[tuple[int, ...]]:
@@ -126,8 +147,8 @@ class _Windows:
     def at(self, padded: Array, offset: tuple[int, ...]) -> Array:
         """Return the entry at one offset of every window."""
         g = self.geometry
-        rows = zip(offset, g.outputs, g.stride, strict=True)
-        spans = [slice(o, o + (n - 1) * s + 1, s) for o, n, s in rows]
+        rows = zip(offset, g.dilation, g.outputs, g.stride, strict=True)
+        spans = [slice(o * d, o * d + (n - 1) * s + 1, s) for o, d, n, s in rows]
         return padded[(slice(None),) * self.first + tuple(spans)]
 
     def into(self, y: Array, offset: tuple[int, ...]) -> Array:
@@ -135,9 +156,9 @@ class _Windows:
         g = self.geometry
         none = (0, 0, 0)
         spans = []
-        rows = zip(offset, g.outputs, g.stride, g.padding, g.sizes, strict=True)
-        for o, outputs, stride, (before, _), size in rows:
-            start = o - before
+        rows = zip(offset, g.dilation, g.outputs, g.stride, g.padding, g.sizes, strict=True)
+        for o, d, outputs, stride, (before, _), size in rows:
+            start = o * d - before
             spans.append((start, size - start - (outputs - 1) * stride - 1, stride - 1))
         after = [none] * (y.ndim - self.first - len(spans))
         return lax.pad(y, jnp.zeros((), y.dtype), [none] * self.first + spans + after)
@@ -156,15 +177,29 @@ class _Windows:
 
 
 def _error_of_max(
-    error: Any, y: Any, x: Any, window: Size, stride: Size | None = None, padding: Padding = 0
+    error: Any,
+    y: Any,
+    x: Any,
+    window: Size,
+    stride: Size | None = None,
+    padding: Padding = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
 ) -> Any:
-    geometry = _resolve(x, window, stride, padding, "max_pool")
+    geometry = _resolve(x, window, stride, padding, "max_pool", dilation, ceil_mode)
     return write_in_windows(error, first_largest(x, y, geometry), geometry)
 
 
 @operation(errors=(_error_of_max,), count=lambda y, x, *_, **__: math.prod(x.shape))
-def max_pool(x: Array, window: Size, stride: Size | None = None, padding: Padding = 0) -> Array:
-    """Take the largest entry of each window: ``y[b, j, f] = max over i of x[b, s j + i - p, f]``.
+def max_pool(
+    x: Array,
+    window: Size,
+    stride: Size | None = None,
+    padding: Padding = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+) -> Array:
+    """Take the largest entry of each window: ``y[b, j, f] = max over i of x[b, s j + d i - p, f]``.
 
     The first largest entry of a window gets the error of the output. Padding is never the largest,
     also not where all entries of a window are minus infinity.
@@ -177,10 +212,13 @@ def max_pool(x: Array, window: Size, stride: Size | None = None, padding: Paddin
         stride: from one window to the next; the window's size when None, so that windows do
             not overlap.
         padding: as of `convolution`.
+        dilation: from one entry of a window to the next.
+        ceil_mode: whether one more window, which reaches over the end, takes the entries that would
+            be left out there.
 
     Raises:
         ShapeError: a window larger than the input, or an input of another rank.
-        ConfigurationError: a window, stride or padding that is not allowed.
+        ConfigurationError: a window, stride, padding or dilation that is not allowed.
 
     >>> x = jnp.array([[1.0, 1, 2, 4], [5, 6, 7, 8], [3, 2, 1, 0], [1, 2, 3, 4]])
     >>> print(max_pool(x[None, :, :, None], 2)[0, :, :, 0])
@@ -190,7 +228,8 @@ def max_pool(x: Array, window: Size, stride: Size | None = None, padding: Paddin
     Source: LeCun et al. 1998, *Gradient-based learning applied to document recognition*, and
     Ranzato et al. 2007, *Unsupervised learning of invariant feature hierarchies*.
     """
-    w = _Windows.over(x, _resolve(x, window, stride, padding, "max_pool"))
+    geometry = _resolve(x, window, stride, padding, "max_pool", dilation, ceil_mode)
+    w = _Windows.over(x, geometry)
     entries = w.enter(x)
     if w.disjoint:
         return w.leave(w.blocks(entries).max(axis=w.within))
@@ -298,8 +337,9 @@ def _error_of_average(
     stride: Size | None = None,
     padding: Padding = 0,
     count_padding: bool = True,
+    ceil_mode: bool = False,
 ) -> Any:
-    geometry = _resolve(x, window, stride, padding, "average_pool")
+    geometry = _resolve(x, window, stride, padding, "average_pool", ceil_mode=ceil_mode)
     return spread_over_windows(error, geometry, count_padding)
 
 
@@ -310,6 +350,7 @@ def average_pool(
     stride: Size | None = None,
     padding: Padding = 0,
     count_padding: bool = True,
+    ceil_mode: bool = False,
 ) -> Array:
     """Take the mean of each window: ``y[b, j, f] = 1/n sum over i of x[b, s j + i - p, f]``.
 
@@ -324,6 +365,8 @@ def average_pool(
             not overlap.
         padding: as of `convolution`.
         count_padding: whether n counts the padding in the window (as PyTorch does) or not.
+        ceil_mode: whether one more window, which reaches over the end, takes the entries that would
+            be left out there; n does not count what it has beyond the padding.
 
     Raises:
         ShapeError: a window larger than the input, or an input of another rank.
@@ -335,7 +378,8 @@ def average_pool(
     Source: LeCun et al. 1998, *Gradient-based learning applied to document recognition*, without
     its trained factor and bias.
     """
-    w = _Windows.over(x, _resolve(x, window, stride, padding, "average_pool"))
+    geometry = _resolve(x, window, stride, padding, "average_pool", ceil_mode=ceil_mode)
+    w = _Windows.over(x, geometry)
     x = floating(x)
     entries = w.enter(at_least_float32(x))
     if w.disjoint:
@@ -346,8 +390,17 @@ def average_pool(
 
 
 def _error_of_spread(passed: Any, dx: Any, y: Any, geometry: Geometry, count_padding: bool) -> Any:
+    added = geometry.added or (0,) * len(geometry.sizes)
+    given = [
+        (before, after - n) for (before, after), n in zip(geometry.padding, added, strict=True)
+    ]
     return average_pool(
-        passed, geometry.window, geometry.stride, geometry.padding, count_padding=count_padding
+        passed,
+        geometry.window,
+        geometry.stride,
+        given,
+        count_padding=count_padding,
+        ceil_mode=any(added),
     )
 
 
@@ -379,10 +432,12 @@ def _one_over_count(w: _Windows, like: Array, count_padding: bool) -> Array:
     """Return 1/n for each window, in the layout and dtype of an array."""
     g = w.geometry
     count = np.ones(())
-    rows = zip(g.sizes, g.outputs, g.stride, g.padding, g.window, strict=True)
-    for size, outputs, stride, (before, _), taps in rows:
+    added = g.added or (0,) * len(g.sizes)
+    rows = zip(g.sizes, g.outputs, g.stride, g.padding, g.window, added, strict=True)
+    for size, outputs, stride, (before, after), taps, more in rows:
         start = np.arange(outputs) * stride - before
-        inside = np.minimum(start + taps, size) - np.maximum(start, 0)
-        count = np.multiply.outer(count, np.full(outputs, taps) if count_padding else inside)
+        first, last = (-before, size + after - more) if count_padding else (0, size)
+        counted = np.minimum(start + taps, last) - np.maximum(start, first)
+        count = np.multiply.outer(count, counted)
     shape = (1,) * w.first + g.outputs + (1,) * (like.ndim - w.first - len(g.outputs))
     return jnp.asarray((1 / count).reshape(shape), like.dtype)

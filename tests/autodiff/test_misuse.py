@@ -130,6 +130,10 @@ STATIC: dict[tuple[str, str], tuple[Callable[[Any, Any], Any], Callable[[Any, An
         lambda x, p: ops.layer_norm(x, epsilon=p),
         lambda x, p: (x - x.mean()) / jnp.sqrt(x.var() + p),
     ),
+    ("group_norm", "epsilon"): (
+        lambda x, p: ops.group_norm(x[None], groups=1, epsilon=p),
+        lambda x, p: (x - x.mean()) / jnp.sqrt(x.var() + p),
+    ),
     ("batch_norm", "epsilon"): (
         lambda x, p: ops.batch_norm(x[:, None], epsilon=p)[0],
         lambda x, p: (x - x.mean()) / jnp.sqrt(x.var() + p),

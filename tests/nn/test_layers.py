@@ -7,7 +7,7 @@ import pytest
 
 from clearprop import nn, ops, tree
 from clearprop.autodiff import checkpoint, grad, value_and_grad
-from clearprop.errors import ModelError, ShapeError
+from clearprop.errors import ConfigurationError, ModelError, ShapeError
 
 
 def normal(*shape, seed=0):
@@ -304,3 +304,37 @@ def test_statistics_of_checkpointed_layers_go_to_their_paths():
         assert jnp.allclose(statistics[f"inner.{path}"], array)
     for path, array in of_plain_gradient.items():
         assert jnp.allclose(gradient[f"inner.{path}"], array, atol=1e-4)
+
+
+def test_the_padding_of_an_embedding_gets_no_error_signal():
+    layer = nn.Embedding(5, 3, padding_idx=1).init(0)
+    assert layer.weight[1].tolist() == [0, 0, 0]
+    words = jnp.array([[1, 4, 1]])
+    gradient = grad(lambda w: ops.sum(tree.replace(layer, w)(words)))(nn.parameters(layer))
+    assert gradient["weight"][:, 0].tolist() == [0, 0, 0, 0, 1]
+    with pytest.raises(ConfigurationError, match="not a word"):
+        nn.Embedding(5, 3, padding_idx=5)
+
+
+def test_a_learned_slope_gets_its_error_signal():
+    layer = nn.PReLU(2).init(0)
+    x = jnp.array([[-2.0, 3.0], [-1.0, -4.0]])
+    assert layer(x).tolist() == [[-0.5, 3.0], [-0.25, -1.0]]
+    gradient = grad(lambda w: ops.sum(tree.replace(layer, w)(x)))(nn.parameters(layer))
+    assert gradient["slope"].tolist() == [-3.0, -4.0]
+
+
+def test_group_norm_does_not_depend_on_the_other_examples():
+    x = normal(3, 4, 4, 6)
+    for layer in (nn.GroupNorm(2, 6).init(0), nn.InstanceNorm(6, affine=False).init(0)):
+        assert jnp.allclose(layer(x)[1:2], layer(x[1:2]), atol=1e-6)
+    with pytest.raises(ConfigurationError, match="equal groups"):
+        nn.GroupNorm(4, 6)
+
+
+def test_the_largest_of_parts_and_a_larger_image():
+    x = normal(1, 5, 7, 2)
+    y = nn.AdaptiveMaxPool((2, 3))(x)
+    assert y.shape == (1, 2, 3, 2)
+    assert float(y[0, 0, 0, 0]) == float(x[0, :3, :3, 0].max())
+    assert nn.Upsample((2, 1), method="linear")(x).shape == (1, 10, 7, 2)

@@ -475,6 +475,17 @@ def _(d: Draw) -> Made:
     return lambda x, *p: ops.batch_norm(x, *p, epsilon=1e-2), [d.array(shape), *parameters]
 
 
+@case("group_norm")
+def _(d: Draw) -> Made:
+    groups = d.integer(1, 2)
+    shape = (d.integer(1, 2), *d.shape(0, 2), groups * d.integer(1, 2))
+    parameters = [d.array(shape[-1:])] * d.integer(0, 2)
+    return (
+        lambda x, *p: ops.group_norm(x, *p, groups=groups, epsilon=1e-2),
+        [d.array(shape), *parameters],
+    )
+
+
 @case("outer_sum")
 def _(d: Draw) -> Made:
     rows = d.shape(0, 2)
@@ -505,4 +516,16 @@ def _(d: Draw) -> Made:
     return (
         lambda q, k, v: ops.attend(q, k, v, mask, 0.5),
         [d.array((2, T, 2)), d.array((1, S, 2)), d.array((S, 3))],
+    )
+
+
+@case("masked_softmax")
+def _(d: Draw) -> Made:
+    T, S, causal = d.integer(1, 3), d.integer(1, 3), d.choice(True, False)
+    return (
+        lambda q, k, v, bias: (
+            ops.attention(q, k, v, bias=bias, causal=causal),
+            ops.attention_weights(q, k, bias=bias, causal=causal),
+        ),
+        [d.array((2, T, 2)), d.array((2, S, 2)), d.array((2, S, 3)), d.array((T, S))],
     )

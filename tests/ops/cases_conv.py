@@ -55,3 +55,27 @@ def _(d: Draw) -> Made:
 @case("stored")
 def _(d: Draw) -> Made:
     return ops.stored, [d.array((d.integer(1, 3), 2))]
+
+
+@case("max_pool", "average_pool", "write_in_windows", "read_in_windows", "spread_over_windows")
+def _(d: Draw) -> Made:
+    shape = (2, d.integer(3, 6), d.integer(3, 6), 1)
+    stride, padding = d.choice(1, 2, 3), d.choice(0, 1)
+    dilation, ceil_mode = d.choice(1, (1, 2)), d.choice(True, False)
+    counted = d.choice(True, False)
+    return (
+        lambda x: (
+            ops.max_pool(x, 2, stride, padding, dilation=dilation, ceil_mode=ceil_mode),
+            ops.average_pool(x, 2, stride, padding, counted, ceil_mode=ceil_mode),
+        ),
+        [d.array(shape)],
+    )
+
+
+@case("getitem", "matmul")
+def _(d: Draw) -> Made:
+    shape = (1, *d.shape(1, 2, side=4), 2)
+    sizes = [d.integer(1, 5) for _ in shape[1:-1]]
+    method = d.choice("nearest", "nearest-exact", "linear", "cubic")
+    corners = not method.startswith("nearest") and d.choice(True, False)
+    return lambda x: ops.interpolate(x, sizes, method, corners), [d.array(shape)]

@@ -124,3 +124,15 @@ def test_what_is_added_to_scores_is_no_mask(added: jax.Array) -> None:
         ops.attention(Q, K, V, added)
     with pytest.raises(ShapeError, match="the mask is not bool"):
         ops.attention(Q, K, V, added, causal=True)
+
+
+def test_numbers_are_added_to_the_scores() -> None:
+    q, k, v = (jax.random.normal(jax.random.key(i), (2, 3, 4)) for i in range(3))
+    hidden = jnp.array([[True, False, True]] * 2 + [[False] * 3])
+    bias = jnp.where(hidden, 0.0, -jnp.inf)
+    np.testing.assert_allclose(
+        ops.attention(q, k, v, bias=bias), ops.attention(q, k, v, hidden), rtol=1e-5, atol=1e-6
+    )
+    gradient = grad(lambda b: ops.attention(q, k, v, bias=b).sum())(bias)
+    assert bool(jnp.isfinite(gradient).all())
+    np.testing.assert_array_equal(gradient[~hidden], 0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from clearprop.errors import ConfigurationError, ShapeError
@@ -28,6 +28,8 @@ class Geometry:
         stride: from one place of the window to the next.
         padding: zeros (before, after) the input.
         dilation: from one tap to the next.
+        added: how much of the padding at the end is only there so that no entry is left out; none
+            where it is empty.
     """
 
     sizes: tuple[int, ...]
@@ -35,6 +37,7 @@ class Geometry:
     stride: tuple[int, ...]
     padding: Pairs
     dilation: tuple[int, ...]
+    added: tuple[int, ...] = ()
 
     @classmethod
     def of(
@@ -66,6 +69,23 @@ class Geometry:
                 error.where = where if axes == 1 else f"{where}, spatial axis {axis}"
                 raise
         return cls(tuple(sizes), taps, strides, pairs, dilations)
+
+    def covering(self) -> Geometry:
+        """Return the geometry with padding at the end for a last window that begins in the input.
+
+        >>> pairs = Geometry.of([5], [2], stride=2, where="max_pool")
+        >>> pairs.outputs, pairs.covering().outputs, pairs.covering().padding
+        ((2,), (3,), ((0, 1),))
+        """
+        padding, added = [], []
+        rows = zip(self.sizes, self.padding, self.reach, self.stride, strict=True)
+        for n, (before, after), r, s in rows:
+            places = -(-(n + before + after - r) // s) + 1
+            places -= (places - 1) * s >= n + before
+            more = max(0, (places - 1) * s + r - n - before - after)
+            padding.append((before, after + more))
+            added.append(more)
+        return replace(self, padding=tuple(padding), added=tuple(added))
 
     @property
     def reach(self) -> tuple[int, ...]:

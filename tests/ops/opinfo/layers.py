@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -103,21 +102,6 @@ for _axes in (1, 2, 3):
     )(_convolution_transpose)
 
 
-def _pairs(
-    sizes: Sequence[int], window: Any, stride: Any, padding: Any, ceil_mode: bool
-) -> tuple[tuple[int, int], ...]:
-    """Return the padding (before, after) of each axis; ``ceil_mode`` pads the end by more."""
-    pairs = []
-    for n, f, s, p in zip(sizes, window, stride, padding, strict=True):
-        after = p
-        if ceil_mode:
-            places = -(-(n + 2 * p - f) // s) + 1
-            places -= (places - 1) * s >= n + p  # a window that starts behind the input is dropped
-            after = max(p, (places - 1) * s + f - n - p)
-        pairs.append((p, after))
-    return tuple(pairs)
-
-
 def _max_pool(axes: int) -> Any:
     def compute(
         x: Any,
@@ -128,14 +112,16 @@ def _max_pool(axes: int) -> Any:
         ceil_mode: bool = False,
         return_indices: bool = False,
     ) -> Any:
-        if set(_per_axis(dilation, axes)) != {1}:
-            raise NotExpressible("windows of a pool with gaps (dilation)")
         if return_indices:
             raise NotExpressible("the places of the largest entries as an output")
         window = _per_axis(kernel_size, axes)
-        strides = _per_axis(stride, axes) if stride else window
-        pairs = _pairs(x.shape[-axes:], window, strides, _per_axis(padding, axes), ceil_mode)
-        return _on_images(x, axes, lambda y: ops.max_pool(y, window, strides, pairs))
+        options = {
+            "stride": _per_axis(stride, axes) if stride else window,
+            "padding": _per_axis(padding, axes),
+            "dilation": _per_axis(dilation, axes),
+            "ceil_mode": ceil_mode,
+        }
+        return _on_images(x, axes, lambda y: ops.max_pool(y, window, **options))
 
     return compute
 
@@ -151,28 +137,29 @@ def _average_pool(axes: int) -> Any:
         divisor_override: int | None = None,
     ) -> Any:
         window, around = _per_axis(kernel_size, axes), _per_axis(padding, axes)
-        strides = _per_axis(stride, axes) if stride else window
-        pairs = _pairs(x.shape[-axes:], window, strides, around, ceil_mode)
-        counted = count_include_pad or divisor_override is not None
-        beyond = any(after > p for (_, after), p in zip(pairs, around, strict=True))
-        if beyond and counted and divisor_override is None:
-            if any(around):
-                raise NotExpressible("a mean that counts the padding, but not what ceil_mode adds")
-            counted = False
-        scale = math.prod(window) / divisor_override if divisor_override else 1.0
-        return _on_images(
-            x,
-            axes,
-            lambda y: scale * ops.average_pool(y, window, strides, pairs, count_padding=counted),
-        )
+        options = {
+            "stride": _per_axis(stride, axes) if stride else window,
+            "padding": around,
+            "ceil_mode": ceil_mode,
+            "count_padding": count_include_pad,
+        }
+        if divisor_override is None:
+            return _on_images(x, axes, lambda y: ops.average_pool(y, window, **options))
+        if ceil_mode:
+            raise NotExpressible("a sum over windows, with ceil_mode")
+        scale = math.prod(window) / divisor_override
+        options["count_padding"] = True
+        return _on_images(x, axes, lambda y: scale * ops.average_pool(y, window, **options))
 
     return compute
 
 
-def _adaptive(axes: int) -> Any:
-    def compute(x: Any, output_size: Any) -> Any:
+def _adaptive(axes: int, kind: Any) -> Any:
+    def compute(x: Any, output_size: Any, return_indices: bool = False) -> Any:
+        if return_indices:
+            raise NotExpressible("the places of the largest entries as an output")
         parts = zip(_per_axis(output_size, axes), x.shape[-axes:], strict=True)
-        layer = nn.AdaptiveAvgPool(tuple(n if part is None else part for part, n in parts))
+        layer = kind(tuple(n if part is None else part for part, n in parts))
         return _on_images(x, axes, layer)
 
     return compute
@@ -185,7 +172,45 @@ for _axes in (1, 2, 3):
     maps(f"nn.functional.avg_pool{_axes}d", uses=("average_pool", "spread_over_windows"))(
         _average_pool(_axes)
     )
-    maps(f"nn.functional.adaptive_avg_pool{_axes}d", uses="matmul")(_adaptive(_axes))
+    maps(f"nn.functional.adaptive_avg_pool{_axes}d", uses="matmul")(
+        _adaptive(_axes, nn.AdaptiveAvgPool)
+    )
+    maps(f"nn.functional.adaptive_max_pool{_axes}d", uses=("argmax", "take_along_axis"))(
+        _adaptive(_axes, nn.AdaptiveMaxPool)
+    )
+
+
+def _resized(x: Any, sizes: Any, method: str, align_corners: bool | None = None) -> Any:
+    axes = len(x.shape) - 2
+    return _on_images(
+        x, axes, lambda y: ops.interpolate(y, sizes, method, align_corners=bool(align_corners))
+    )
+
+
+@maps("nn.functional.interpolate", uses="interpolate")
+def _interpolate(
+    x: Any,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
+) -> Any:
+    axes = len(x.shape) - 2
+    if antialias:
+        raise NotExpressible("resizing that smooths first")
+    if size is None:
+        scales = _per_axis(scale_factor, axes)
+        size = [int(n * scale) for n, scale in zip(x.shape[2:], scales, strict=True)]
+        exact = all(m == n * s for m, n, s in zip(size, x.shape[2:], scales, strict=True))
+        if not exact and not recompute_scale_factor:
+            raise NotExpressible("a scale that is not that of the sizes")
+    sizes = _per_axis(size, axes)
+    if mode == "area":
+        return _on_images(x, axes, nn.AdaptiveAvgPool(sizes))
+    linear = {"bilinear": "linear", "trilinear": "linear", "bicubic": "cubic"}
+    return _resized(x, sizes, linear.get(mode, mode), align_corners)
 
 
 @maps("nn.functional.layer_norm", uses="layer_norm")
@@ -194,23 +219,15 @@ def _layer_norm(x: Any, shape: Any, weight: Any = None, bias: Any = None, eps: f
     return ops.layer_norm(x, weight, bias, axis=axes, epsilon=eps)
 
 
-def _affine(y: Any, weight: Any, bias: Any) -> Any:
-    """Scale and shift the channels, the second axis."""
-    rest = (1,) * (len(y.shape) - 2)
-    y = y if weight is None else y * ops.reshape(weight, (-1, *rest))
-    return y if bias is None else y + ops.reshape(bias, (-1, *rest))
-
-
-@maps("nn.functional.group_norm", uses="layer_norm")
+@maps("nn.functional.group_norm", uses="group_norm")
 def _group_norm(
     x: Any, groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Any:
-    batch, channels, *sizes = x.shape
-    rows = ops.reshape(x, (batch, groups, channels // groups * math.prod(sizes)))
-    return _affine(ops.reshape(ops.layer_norm(rows, epsilon=eps), x.shape), weight, bias)
+    images = ops.moveaxis(x, 1, -1)
+    return ops.moveaxis(ops.group_norm(images, weight, bias, groups=groups, epsilon=eps), -1, 1)
 
 
-@maps("nn.functional.instance_norm", uses="layer_norm")
+@maps("nn.functional.instance_norm", uses="instance_norm")
 def _instance_norm(
     x: Any,
     running_mean: Any = None,
@@ -223,8 +240,8 @@ def _instance_norm(
 ) -> Any:
     if not use_input_stats:
         raise NotExpressible("instance normalization by running statistics")
-    axes = tuple(range(2 - len(x.shape), 0))
-    return _affine(ops.layer_norm(x, axis=axes, epsilon=eps), weight, bias)
+    images = ops.moveaxis(x, 1, -1)
+    return ops.moveaxis(ops.instance_norm(images, weight, bias, epsilon=eps), -1, 1)
 
 
 @maps("nn.functional.batch_norm", uses="batch_norm")
@@ -291,13 +308,13 @@ def _attention(
 ) -> Any:
     if dropout_p:
         raise NotExpressible("a mask of dropout that PyTorch draws itself")
-    if attn_mask is not None and attn_mask.dtype != bool:
-        raise NotExpressible("attention with a mask of numbers to add")
     if enable_gqa:
         raise NotExpressible("heads that share keys, in attention without its layer")
     if is_causal:
         # PyTorch's first query sees the first key; clearprop's last query sees the last key.
         attn_mask = jnp.tril(jnp.ones((query.shape[-2], key.shape[-2]), bool))
+    if attn_mask is not None and attn_mask.dtype != bool:
+        return ops.attention(query, key, value, scale=scale, bias=attn_mask)
     return ops.attention(query, key, value, attn_mask, scale=scale)
 
 

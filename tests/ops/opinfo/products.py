@@ -90,3 +90,57 @@ def _linear(x: Any, weight: Any, bias: Any = None) -> Any:
 def _bilinear(x: Any, other: Any, weight: Any, bias: Any = None) -> Any:
     product = ops.einsum("...i,kij,...j->...k", x, weight, other)
     return product if bias is None else product + bias
+
+
+maps("linalg.inv", uses="inv")(ops.inv)
+maps("linalg.slogdet", uses="slogdet")(ops.slogdet)
+maps("linalg.svdvals", uses="svd")(lambda x: ops.svd(x)[1])
+
+
+def _is_singular(x: Any) -> bool:
+    return bool((jnp.abs(jnp.linalg.det(x)) < 1e-9).any())
+
+
+maps(
+    "linalg.det",
+    uses="det",
+    differs={"the derivative of a singular matrix: clearprop gives NaN": _is_singular},
+)(ops.det)
+
+
+@maps("linalg.solve", uses="solve")
+def _solve(a: Any, b: Any, *, left: bool = True) -> Any:
+    if not left:
+        raise NotExpressible("a system with its matrix on the right")
+    if a.shape[:-1] == b.shape and len(b.shape) > 1:
+        return ops.squeeze(ops.solve(a, ops.expand_dims(b, -1)), -1)
+    return ops.solve(a, b)
+
+
+@maps("cholesky", "linalg.cholesky", uses="cholesky")
+def _cholesky(x: Any, upper: bool = False) -> Any:
+    z = ops.cholesky(x)
+    return ops.transpose(z, (*range(len(z.shape) - 2), -1, -2)) if upper else z
+
+
+def _is_not_symmetric(x: Any, **_: Any) -> bool:
+    return not bool(jnp.allclose(x, jnp.swapaxes(x, -1, -2)))
+
+
+@maps("svd", uses="svd")
+def _svd(x: Any, *, some: bool = True, compute_uv: bool = True) -> Any:
+    if not compute_uv or (not some and x.shape[-1] != x.shape[-2]):
+        raise NotExpressible("singular vectors of all dimensions, or none")
+    if x.shape[-1] > x.shape[-2]:
+        raise NotExpressible("singular vectors of a wide matrix, which may have the other sign")
+    u, s, vt = ops.svd(x)
+    return u, s, ops.transpose(vt, (*range(len(vt.shape) - 2), -1, -2))
+
+
+@maps(
+    "linalg.eigvalsh",
+    uses="eigh",
+    differs={"a matrix that is not symmetric: PyTorch reads one triangle": _is_not_symmetric},
+)
+def _eigvalsh(x: Any, UPLO: str = "L") -> Any:
+    return ops.eigh(x)[0]
