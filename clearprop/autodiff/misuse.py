@@ -17,7 +17,8 @@ from clearprop.errors import ClearpropError, TracedValueError
 from clearprop.user_code import UserCode
 
 COMPOSED = frozenset(
-    {"dot", "expand_dims", "gather", "moveaxis", "outer", "scan", "squeeze", "stop_gradient"}
+    {"dot", "expand_dims", "gather", "moveaxis", "outer", "put_along_axis", "repeat", "scan"}
+    | {"squeeze", "stop_gradient", "tile"}
 )
 """The functions of `clearprop.ops`, one floor above, that are no row of the rule table."""
 

@@ -11,12 +11,14 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from numpy.typing import NDArray
 
 from clearprop.autodiff import operation
 from clearprop.autodiff.operation import count_nothing
@@ -27,27 +29,46 @@ from clearprop.ops.conv.choice import batch_last_pays
 from clearprop.ops.conv.geometry import Geometry, Padding, Size, per_axis
 
 
+def geometry_of_pool(shape: Sequence[int], operation: str, options: Mapping[str, Any]) -> Geometry:
+    """Return how the windows of a call of `max_pool` or `average_pool` lie over its input.
+
+    Args:
+        shape: of the input.
+        operation: name of the operation.
+        options: the arguments of the call but its input, by name.
+
+    Raises:
+        ShapeError: a window larger than the input, or an input of another rank.
+        ConfigurationError: a window, stride, padding or dilation that is not allowed.
+
+    >>> geometry_of_pool((1, 7, 3), "max_pool", {"window": 2, "dilation": 3}).reach
+    (4,)
+    """
+    named = {name: value for name, value in options.items() if name != "count_padding"}
+    return _resolve(shape, operation, **named)
+
+
 def _resolve(
-    x: Any,
-    window: Size,
-    stride: Size | None,
-    padding: Padding,
+    shape: Sequence[int],
     where: str,
+    window: Size,
+    stride: Size | None = None,
+    padding: Padding = 0,
     dilation: Size = 1,
     ceil_mode: bool = False,
 ) -> Geometry:
-    axes = len(x.shape) - 2
+    axes = len(shape) - 2
     if not 1 <= axes <= 3:
         raise ShapeError(
             "the input does not have one to three axes between batch and channels",
             where=where,
-            given=f"input {tuple(x.shape)}",
+            given=f"input {tuple(shape)}",
             expected="(batch, *sizes, channels)",
             fix="x[None] adds a batch of one, x[..., None] a channel",
         )
     taps = per_axis(window, axes, name="window", where=where)
     geometry = Geometry.of(
-        x.shape[1:-1],
+        shape[1:-1],
         taps,
         stride=taps if stride is None else stride,
         padding=padding,
@@ -186,7 +207,7 @@ def _error_of_max(
     dilation: Size = 1,
     ceil_mode: bool = False,
 ) -> Any:
-    geometry = _resolve(x, window, stride, padding, "max_pool", dilation, ceil_mode)
+    geometry = _resolve(x.shape, "max_pool", window, stride, padding, dilation, ceil_mode)
     return write_in_windows(error, first_largest(x, y, geometry), geometry)
 
 
@@ -228,7 +249,7 @@ def max_pool(
     Source: LeCun et al. 1998, *Gradient-based learning applied to document recognition*, and
     Ranzato et al. 2007, *Unsupervised learning of invariant feature hierarchies*.
     """
-    geometry = _resolve(x, window, stride, padding, "max_pool", dilation, ceil_mode)
+    geometry = _resolve(x.shape, "max_pool", window, stride, padding, dilation, ceil_mode)
     w = _Windows.over(x, geometry)
     entries = w.enter(x)
     if w.disjoint:
@@ -339,7 +360,7 @@ def _error_of_average(
     count_padding: bool = True,
     ceil_mode: bool = False,
 ) -> Any:
-    geometry = _resolve(x, window, stride, padding, "average_pool", ceil_mode=ceil_mode)
+    geometry = _resolve(x.shape, "average_pool", window, stride, padding, ceil_mode=ceil_mode)
     return spread_over_windows(error, geometry, count_padding)
 
 
@@ -378,7 +399,7 @@ def average_pool(
     Source: LeCun et al. 1998, *Gradient-based learning applied to document recognition*, without
     its trained factor and bias.
     """
-    geometry = _resolve(x, window, stride, padding, "average_pool", ceil_mode=ceil_mode)
+    geometry = _resolve(x.shape, "average_pool", window, stride, padding, ceil_mode=ceil_mode)
     w = _Windows.over(x, geometry)
     x = floating(x)
     entries = w.enter(at_least_float32(x))
@@ -431,13 +452,25 @@ def spread_over_windows(y: Array, geometry: Geometry, count_padding: bool) -> Ar
 def _one_over_count(w: _Windows, like: Array, count_padding: bool) -> Array:
     """Return 1/n for each window, in the layout and dtype of an array."""
     g = w.geometry
-    count = np.ones(())
-    added = g.added or (0,) * len(g.sizes)
-    rows = zip(g.sizes, g.outputs, g.stride, g.padding, g.window, added, strict=True)
-    for size, outputs, stride, (before, after), taps, more in rows:
-        start = np.arange(outputs) * stride - before
-        first, last = (-before, size + after - more) if count_padding else (0, size)
-        counted = np.minimum(start + taps, last) - np.maximum(start, first)
-        count = np.multiply.outer(count, counted)
+    count = functools.reduce(np.multiply.outer, counted_entries(g, count_padding))
     shape = (1,) * w.first + g.outputs + (1,) * (like.ndim - w.first - len(g.outputs))
     return jnp.asarray((1 / count).reshape(shape), like.dtype)
+
+
+def counted_entries(geometry: Geometry, count_padding: bool) -> tuple[NDArray[np.int64], ...]:
+    """Return how many entries of each window an average counts, along each axis for its places.
+
+    Their product over the axes is the n of `average_pool`.
+
+    >>> pairs = Geometry.of([3], [2], stride=2, padding=1, where="average_pool")
+    >>> counted_entries(pairs, True)[0].tolist(), counted_entries(pairs, False)[0].tolist()
+    ([2, 2], [1, 2])
+    """
+    g, found = geometry, []
+    added = g.added or (0,) * len(g.sizes)
+    rows = zip(g.sizes, g.outputs, g.stride, g.padding, g.window, g.dilation, added, strict=True)
+    for size, outputs, stride, (before, after), taps, gap, more in rows:
+        entries = np.arange(outputs)[:, None] * stride - before + np.arange(taps) * gap
+        first, last = (-before, size + after - more) if count_padding else (0, size)
+        found.append(((entries >= first) & (entries < last)).sum(axis=1))
+    return tuple(found)

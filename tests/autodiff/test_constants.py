@@ -73,6 +73,8 @@ PLACES = {
     ("take", 1),
     ("take_along_axis", 1),
     ("scatter_add", 1),
+    ("dynamic_slice", 1),
+    ("dynamic_update_slice", 2),
     ("read_in_windows", 1),
     ("write_in_windows", 1),
 }
@@ -105,6 +107,8 @@ def test_a_mask_of_floats_counts_as_true_and_false(place: tuple[str, int]) -> No
         lambda i: ops.take(X, i),
         lambda i: ops.take_along_axis(X, i),
         lambda i: ops.scatter_add(X, i, 1.0),
+        lambda i: ops.dynamic_slice(X, i[:1], (1,)),
+        lambda i: ops.dynamic_update_slice(X, X[:1], i[:1]),
         lambda i: X[i] if isinstance(i, jax.Array) else ops.getitem(X, i),
     ],
 )

@@ -10,7 +10,9 @@ Shape letters: H height, W width, C channels.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,10 +21,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from clearprop import nn
 from clearprop.autodiff import OPERATIONS, Tape
-from clearprop.autodiff.tape import Node, Value, strip
+from clearprop.autodiff.tape import Node, Operation, Value, strip
 from clearprop.errors import ModelError, ShapeError
 from clearprop.glass.drawings.choice import Unit, output_shape, passed, place_of
 from clearprop.nn.recording import recorded
+from clearprop.ops.pool import geometry_of_pool
 from clearprop.tree import is_differentiable
 
 Marks = jax.Array
@@ -30,7 +33,7 @@ Marks = jax.Array
 
 GOLDEN = (math.sqrt(5) - 1) / 2
 
-SPREADING = {"max_pool": "average_pool", "max": "mean", "min": "mean"}
+SPREADING = {"max": "mean", "min": "mean"}
 """Operations that select one entry, and operations that read all of the same entries."""
 
 
@@ -102,21 +105,43 @@ def _before(node: Node, arrived: list[Marks | None]) -> list[Marks | None]:
     if operation.name not in OPERATIONS:  # of a loop or a user's function all inputs may count
         return [None if s is None else jnp.ones(s, bool) for s in shapes]
     inputs = tuple(_spread(x) for x in node.inputs)
-    rule = OPERATIONS[SPREADING.get(operation.name, operation.name)]
-    output = rule.forward(*inputs, **node.parameters)
+    rule, inputs, parameters = _reading_all(operation.name, inputs, node.parameters)
+    output = rule.forward(*inputs, **parameters)
     outputs = output if isinstance(output, tuple) else (output,)
     # Equal error signals would cancel in a softmax, so they all differ.
     errors = tuple(
         jnp.zeros(value.shape, value.dtype) if mark is None else mark * _spread(value)
         for mark, value in zip(arrived, outputs, strict=True)
     )
-    wanted = [parent is not None for parent in node.parents]
+    wanted = [i < len(shapes) and shapes[i] is not None for i in range(len(inputs))]
     error = node.as_returned(errors)
-    found = rule.errors_of_inputs(error, output, inputs, node.parameters, wanted)
+    found = rule.errors_of_inputs(error, output, inputs, parameters, wanted)
     return [
         None if e is None or s is None else _unbroadcast(e != 0, s)
-        for e, s in zip(found, shapes, strict=True)
+        for e, s in zip(found[: len(shapes)], shapes, strict=True)
     ]
+
+
+def _reading_all(
+    name: str, inputs: tuple[jax.Array, ...], parameters: Mapping[str, Any]
+) -> tuple[Operation[..., Any], tuple[jax.Array, ...], Mapping[str, Any]]:
+    """Return an operation that reads all entries of which the named one selects, with its inputs.
+
+    The largest entry of a window becomes the sum of the window: a kernel of ones for each channel.
+    """
+    if name != "max_pool":
+        return OPERATIONS[SPREADING.get(name, name)], inputs, parameters
+    (x,) = inputs
+    windows = geometry_of_pool(x.shape, name, parameters)
+    channels = x.shape[-1]
+    kernel = jnp.ones((*windows.window, 1, channels), x.dtype)
+    options = {
+        "stride": windows.stride,
+        "padding": windows.padding,
+        "dilation": windows.dilation,
+        "groups": channels,
+    }
+    return OPERATIONS["convolution"], (x, kernel, jnp.zeros(channels, x.dtype)), options
 
 
 def _spread(value: Value) -> jax.Array:

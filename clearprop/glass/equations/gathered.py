@@ -22,7 +22,8 @@ from clearprop.glass.equations.expression import (
     long_sum,
     product,
 )
-from clearprop.ops.conv.geometry import Geometry, per_axis
+from clearprop.ops.conv.geometry import Geometry
+from clearprop.ops.pool import counted_entries, geometry_of_pool
 
 # --- sums, means, extremes -----------------------------------------------------------------------
 
@@ -174,16 +175,8 @@ def convolution_row(application: Application, index: Index) -> Expression:
 
 
 def _window(application: Application, index: Index) -> tuple[Geometry, list[Expression]]:
-    x, named = application.operand(0), application.parameters
-    axes = len(x.shape) - 2
-    taps = per_axis(named["window"], axes, name="window", where=application.operation)
-    geometry = Geometry.of(
-        x.shape[1:-1],
-        taps,
-        stride=named.get("stride") or taps,
-        padding=named.get("padding", 0),
-        where=application.operation,
-    )
+    x = application.operand(0)
+    geometry = geometry_of_pool(x.shape, application.operation, application.parameters)
     places = [place for _, place in _taps(geometry, index[1:-1])]
     return geometry, [x.entry((index[0], *place, index[-1])) for place in places]
 
@@ -197,4 +190,6 @@ def average_pool_row(application: Application, index: Index) -> Expression:
     """Write the mean of a window."""
     geometry, entries = _window(application, index)
     counted = application.parameters.get("count_padding", True)
-    return long_sum(entries, application.shown) / (geometry.taps if counted else len(entries))
+    counts = zip(counted_entries(geometry, counted), index[1:-1], strict=True)
+    n = math.prod(int(of_axis[place]) for of_axis, place in counts)
+    return long_sum(entries, application.shown) / n

@@ -236,7 +236,7 @@ def _of_pool(reading: EntryReader) -> PassedBack:
         if node.operation == "max_pool":
             factors[tap] = winner_of(window) == tap
         else:
-            factors[tap] = 1 / entries_of(node, window)
+            factors[tap] = 1 / entries_of(node, geometry, at)
     # Where the entry did not win, an error signal that is not finite is not passed on either.
     products = np.where(factors != 0, errors * factors, 0).astype(np.float32)
     arrays: Arrays = {"error": errors, "factor": factors, "product": products, **readers.arrays}

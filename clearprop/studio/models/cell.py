@@ -6,6 +6,7 @@ Shape letters: K window (one to three axes), C channels, N entries of a weighted
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 
 from clearprop.autodiff import OPERATIONS
 from clearprop.glass.explain import GlassNode
-from clearprop.ops.conv.geometry import Geometry, per_axis
+from clearprop.ops.conv.geometry import Geometry
+from clearprop.ops.pool import counted_entries, geometry_of_pool
 from clearprop.studio.frames import pack
 from clearprop.studio.models.headers import CellKind, CellOperand, CellShown
 from clearprop.studio.models.passes import ViewedPass, entry, fields_of, finite_or_none
@@ -82,18 +84,12 @@ def geometry_of(node: GlassNode) -> Geometry:
     """Return how the window of a convolution or a pool moves over its input."""
     options = node.parameters
     shape = _shape_of_input(node, 0)
-    sizes = shape[1:-1]
-    stride: Any = options.get("stride")
-    if node.operation == "convolution":
-        taps = _shape_of_input(node, 1)[:-2]
-        stride = 1 if stride is None else stride
-    else:
-        taps = per_axis(cast(Any, options["window"]), len(sizes), name="window", where=node.name)
-        stride = taps if stride is None else stride
+    if node.operation != "convolution":
+        return geometry_of_pool(shape, node.operation, options)
     return Geometry.of(
-        sizes,
-        taps,
-        stride=stride,
+        shape[1:-1],
+        _shape_of_input(node, 1)[:-2],
+        stride=cast(Any, options.get("stride", 1)),
         padding=cast(Any, options.get("padding", 0)),
         dilation=cast(Any, options.get("dilation", 1)),
         where=node.name,
@@ -119,10 +115,10 @@ def winner_of(window: Window) -> Place:
     return tuple(int(k) for k in np.unravel_index(best, sizes.shape))
 
 
-def entries_of(node: GlassNode, window: Window) -> int:
-    """Return by how many entries an average pool divides the sum of a window."""
-    counts_padding = bool(node.parameters.get("count_padding", True))
-    return window.inside.size if counts_padding else int(window.inside.sum())
+def entries_of(node: GlassNode, geometry: Geometry, place: Place) -> int:
+    """Return by how many entries an average pool divides the sum of its window at a place."""
+    counts = counted_entries(geometry, bool(node.parameters.get("count_padding", True)))
+    return math.prod(int(of_axis[k]) for of_axis, k in zip(counts, place, strict=True))
 
 
 def cell_frame(seen: ViewedPass, number: int, index: str) -> bytes:
@@ -240,7 +236,7 @@ class _Cell:
             passed = np.zeros(patch.shape, np.float32)
             passed[winner] = error
         else:
-            entries = entries_of(self.node, window)
+            entries = entries_of(self.node, geometry, self.place[1:-1])
             total = float(patch.sum(dtype=np.float64)) / entries
             passed = np.where(inside, error / entries, 0).astype(np.float32)
         kind: CellKind = "max_pool" if winner is not None else "average_pool"

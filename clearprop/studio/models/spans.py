@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from clearprop.autodiff import OPERATIONS
 from clearprop.glass.explain import Glass, GlassNode
+from clearprop.ops.conv.geometry import Geometry
 from clearprop.studio.models.cell import geometry_of
 
 Ranges = NDArray[np.int32]
@@ -128,22 +129,20 @@ def _whole(node: GlassNode) -> ReadSpan:
 
 def _of_window(node: GlassNode, inner: ReadSpan) -> ReadSpan:
     geometry = geometry_of(node)
-    rows, columns = (
-        _covered(of, geometry.outputs[k], geometry.stride[k], geometry.padding[k][0], reach)
-        for k, (of, reach) in enumerate(
-            zip((inner.rows, inner.columns), geometry.reach, strict=True)
-        )
-    )
+    rows, columns = (_covered(of, geometry, k) for k, of in enumerate((inner.rows, inner.columns)))
     is_pool = node.operation != "convolution"
     return ReadSpan(rows, columns, inner.same_channel and is_pool)
 
 
-def _covered(inner: Ranges, places: int, stride: int, before: int, reach: int) -> Ranges:
+def _covered(inner: Ranges, geometry: Geometry, axis: int) -> Ranges:
     """Return what the window at each place covers, in terms of what its input reads."""
-    made = np.empty((places, 2), np.int32)
-    for place in range(places):
-        start = place * stride - before
-        part = inner[max(start, 0) : max(start + reach, 0)]
+    places = np.arange(geometry.outputs[axis])
+    taps = np.arange(geometry.window[axis]) * geometry.dilation[axis]
+    starts = places * geometry.stride[axis] - geometry.padding[axis][0]
+    made = np.empty((len(places), 2), np.int32)
+    for place, start in enumerate(starts):
+        entries = start + taps
+        part = inner[entries[(entries >= 0) & (entries < len(inner))]]
         filled = part[part[:, 0] <= part[:, 1]]
         made[place] = (filled[:, 0].min(), filled[:, 1].max()) if len(filled) else (0, -1)
     return made

@@ -40,6 +40,13 @@ STRIDES = nn.Sequential(
 SHORTCUT = nn.Sequential(
     [nn.Conv2d(1, 2, 1), nn.Residual(nn.Sequential([nn.Conv2d(2, 2, 3, padding=1), "relu"]))]
 )
+GAPS = nn.Sequential(
+    [
+        nn.Conv2d(1, 2, 2),
+        nn.MaxPool2d(2, stride=2, dilation=(3, 2), padding=1, ceil_mode=True),
+        nn.AvgPool2d(2, ceil_mode=True),
+    ]
+)
 SERIES = nn.Sequential([nn.Conv1d(2, 3, 3), "relu", nn.MaxPool1d(3, stride=2), nn.Conv1d(3, 1, 2)])
 
 
@@ -48,6 +55,9 @@ SERIES = nn.Sequential([nn.Conv1d(2, 3, 3), "relu", nn.MaxPool1d(3, stride=2), n
     [
         (STRIDES, (16, 15, 1), "layers.4", (0, 1, 1)),
         (STRIDES, (16, 15, 1), "layers.3", (3, 0, 2)),
+        (GAPS, (11, 10, 1), "layers.1", (0, 2, 1)),
+        (GAPS, (11, 10, 1), "layers.1", (4, 4, 0)),
+        (GAPS, (11, 10, 1), "layers.2", (2, 2, 1)),
         (SHORTCUT, (6, 6, 1), "layers.1", (0, 5, 1)),
         (SERIES, (14, 2), "layers.3", (1, 0)),
         (models.MLP((6, 4, 2)), (6,), "layers.1", (1,)),

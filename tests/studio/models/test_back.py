@@ -16,7 +16,7 @@ from clearprop.studio.models.back import back_frame
 from clearprop.studio.models.passes import ViewedPass
 from clearprop.studio.models.sources import Offer
 from tests.studio.models.conftest import Frame, Seen, read, viewed
-from tests.studio.models.test_cell import OPTIONS
+from tests.studio.models.test_cell import OPTIONS, POOLS
 
 
 def offered(layers: list[object], outputs: int) -> ViewedPass:
@@ -92,9 +92,8 @@ def test_a_convolution_passes_back_through_its_kernel(options: dict[str, object]
             assert arrays["factor.0"][i, j, k] == weights[i, j, 1 % weights.shape[2], channel]
 
 
-@pytest.mark.parametrize("pool", ["max", "average"])
-@pytest.mark.parametrize("options", [{}, {"stride": 1}, {"stride": 2, "padding": 1}], ids=str)
-def test_pools(pool: str, options: dict[str, int]) -> None:
+@pytest.mark.parametrize(("pool", "options"), POOLS, ids=str)
+def test_pools(pool: str, options: dict[str, Any]) -> None:
     kind = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}[pool]
     layers = [nn.Conv2d(4, 3, 2), nn.Activation("relu"), kind(2, **options), nn.Flatten()]
     outputs = int(np.prod(nn.Sequential(layers).init(0)(jnp.zeros((1, 7, 6, 4))).shape))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,9 +83,18 @@ def test_what_the_cells_of_a_convolution_pass_back_is_its_error_signals(
     np.testing.assert_allclose(of_kernel, np.asarray(kernel.error), atol=1e-5)
 
 
-@pytest.mark.parametrize("layer", ["max", "average"])
-@pytest.mark.parametrize("options", [{}, {"stride": 1}, {"stride": 2, "padding": 1}], ids=str)
-def test_a_pool_takes_the_largest_or_the_mean(layer: str, options: dict[str, int]) -> None:
+POOLS: list[tuple[str, dict[str, Any]]] = [
+    *itertools.product(
+        ("max", "average"),
+        ({}, {"stride": 1}, {"stride": 2, "padding": 1}, {"ceil_mode": True, "padding": 1}),
+    ),
+    ("max", {"dilation": (2, 3), "stride": 1, "padding": 1}),
+    ("max", {"dilation": 2, "stride": 3, "ceil_mode": True}),
+]
+
+
+@pytest.mark.parametrize(("layer", "options"), POOLS, ids=str)
+def test_a_pool_takes_the_largest_or_the_mean(layer: str, options: dict[str, Any]) -> None:
     kind = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}[layer]
     seen = pictures([nn.Conv2d(4, 6, 1), kind(3, **options)])
     node, before = seen.glass["layers.1"], seen.glass["layers.0"]

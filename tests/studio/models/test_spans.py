@@ -37,6 +37,15 @@ NETWORKS: dict[str, list[object]] = {
         nn.AvgPool2d(3, stride=1, padding=1),
         nn.Conv2d(3, 2, 2, dilation=2, padding=1),
     ],
+    "gaps over the padding": [
+        nn.MaxPool2d(2, stride=1, dilation=(2, 3), padding=1),
+        nn.Conv2d(2, 3, 2, dilation=2, padding=1),
+    ],
+    "pools that reach over the end": [
+        nn.Conv2d(2, 3, 1),
+        nn.AvgPool2d(3, stride=2, padding=1, ceil_mode=True),
+        nn.MaxPool2d(2, stride=2, dilation=2, padding=1, ceil_mode=True),
+    ],
     "enlarged": [models.Enlarge(2), nn.Conv2d(2, 3, 3), nn.BatchNorm(3), nn.MaxPool2d(2)],
     "padding alone": [nn.Conv2d(2, 3, 1, padding=3), nn.Conv2d(3, 2, 2)],
 }
