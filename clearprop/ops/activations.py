@@ -220,13 +220,14 @@ def celu(x: ArrayLike, alpha: float = 1.0) -> Array:
 
 
 # The numbers for which the layers of a network keep the mean 0 and the variance 1.
-_SELU_ALPHA = 1.6732632423543772
-_SELU_SCALE = 1.0507009873554805
+SELU_ALPHA = 1.6732632423543772
+SELU_SCALE = 1.0507009873554805
+"""The numbers of selu with which mean 0 and variance 1 are a fixed point of a layer."""
 
 
 def _error_of_selu(error: Any, y: Any, x: Any) -> Any:
-    below = (_SELU_SCALE * _SELU_ALPHA) * exp(where(x > 0, 0.0, x))
-    return where(x > 0, _SELU_SCALE * error, error * below)
+    below = (SELU_SCALE * SELU_ALPHA) * exp(where(x > 0, 0.0, x))
+    return where(x > 0, SELU_SCALE * error, error * below)
 
 
 @activation(_error_of_selu)

@@ -26,6 +26,7 @@ PRODUCTS = ("matmul", "einsum", "convolution")
 LINEAR = (
     "add", "subtract", "multiply", "divide", "reshape", "transpose", "broadcast_to", "astype",
     "getitem", "flip", "identity", "mean", "sum", "average_pool", "pad",
+    "roll", "tril", "triu", "dynamic_slice",
 )  # fmt: skip
 """Operations that are linear in one input, where the others do not depend on the examples."""
 

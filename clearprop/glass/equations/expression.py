@@ -137,6 +137,10 @@ def call(name: str, *arguments: Term) -> Expression:
     return Apply(name, tuple(as_expression(a) for a in arguments))
 
 
+def _flat(x: Expression, y: Expression) -> Expression:
+    return Number(0.0)
+
+
 FUNCTIONS: dict[str, Function] = {
     "exp": Function(np.exp, lambda x, y: y),
     "log": Function(np.log, lambda x, y: 1 / x),
@@ -146,6 +150,20 @@ FUNCTIONS: dict[str, Function] = {
     "relu": Function(lambda x: np.maximum(x, 0), lambda x, y: _step(x)),
     "sin": Function(np.sin, lambda x, y: call("cos", x)),
     "cos": Function(np.cos, lambda x, y: -call("sin", x)),
+    "tan": Function(np.tan, lambda x, y: 1 + y**2),
+    "arcsin": Function(np.arcsin, lambda x, y: 1 / call("sqrt", 1 - x**2)),
+    "arccos": Function(np.arccos, lambda x, y: -(1 / call("sqrt", 1 - x**2))),
+    "arctan": Function(np.arctan, lambda x, y: 1 / (1 + x**2)),
+    "sinh": Function(np.sinh, lambda x, y: call("cosh", x)),
+    "cosh": Function(np.cosh, lambda x, y: call("sinh", x)),
+    "arcsinh": Function(np.arcsinh, lambda x, y: 1 / call("sqrt", 1 + x**2)),
+    "arccosh": Function(np.arccosh, lambda x, y: 1 / call("sqrt", x**2 - 1)),
+    "arctanh": Function(np.arctanh, lambda x, y: 1 / (1 - x**2)),
+    "floor": Function(np.floor, _flat),
+    "ceil": Function(np.ceil, _flat),
+    "round": Function(np.round, _flat),
+    "trunc": Function(np.trunc, _flat),
+    "sign": Function(np.sign, _flat),
     "abs": Function(np.abs, lambda x, y: Number(float(np.sign(x.value)))),
     "erf": Function(
         lambda x: np.float64(math.erf(x)),

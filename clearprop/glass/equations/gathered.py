@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from clearprop.glass.equations.application import (
     Index,
     Operand,
     Row,
+    Unwritten,
     broadcast_index,
 )
 from clearprop.glass.equations.expression import (
@@ -89,9 +91,41 @@ def variance_of(terms: list[Expression], shown: int | None, ddof: int = 0) -> Ex
 
 def running_row(application: Application, index: Index) -> Expression:
     """Write an entry of a running sum."""
+    return long_sum(_up_to(application, index), application.shown)
+
+
+def running_product_row(application: Application, index: Index) -> Expression:
+    """Write an entry of a running product."""
+    return product(_up_to(application, index))
+
+
+def _up_to(application: Application, index: Index) -> list[Expression]:
+    """Return the entries of the input up to a place of the output."""
     (axis,) = application.axes(len(index), 0)
     places = ((*index[:axis], i, *index[axis + 1 :]) for i in range(index[axis] + 1))
-    return long_sum([application.operand(0).entry(p) for p in places], application.shown)
+    return [application.operand(0).entry(p) for p in places]
+
+
+def sorted_row(application: Application, index: Index) -> Expression:
+    """Write an entry of a sorted array: the entry of the input that came to this place."""
+    x = application.operand(0)
+    (axis,) = application.axes(len(index), -1)
+    before, after = index[:axis], index[axis + 1 :]
+    whole: Any = (*before, slice(None), *after)
+    line = np.asarray(x.array[whole])
+    if np.isnan(line).any():
+        raise Unwritten
+    descending = application.parameters.get("descending", False)
+    order = np.argsort(-line if descending else line, kind="stable")
+    return x.entry((*before, int(order[index[axis]]), *after))
+
+
+def length_row(application: Application, index: Index) -> Expression:
+    """Write the length of a vector."""
+    entries = reduced(application, index)
+    if not any(entry.value for entry in entries):
+        raise Unwritten  # the root has no slope at 0, where the operation passes no error
+    return call("sqrt", long_sum([entry**2 for entry in entries], application.shown))
 
 
 # --- products ------------------------------------------------------------------------------------

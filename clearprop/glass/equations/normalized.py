@@ -118,6 +118,10 @@ def attend_row(application: Application, index: Index) -> Expression:
     rows = query.array[(*leading(query, index[:-2]), index[-2])]
     columns = np.asarray(key.array[leading(key, index[:-2])], np.float64)
     scores = named.get("scale", 1.0) * (columns @ np.asarray(rows, np.float64))
+    bias = application.inputs[4] if len(application.inputs) > 4 else None
+    if bias is not None:
+        added = np.broadcast_to(np.asarray(bias.array, np.float64), application.shape)[index[:-1]]
+        seen, scores = seen & (added != -np.inf), scores + added
     end = key.shape[-2]
     if named.get("causal", False):
         end = min(end, index[-2] + end - query.shape[-2] + 1)
@@ -130,9 +134,12 @@ def attend_row(application: Application, index: Index) -> Expression:
 # --- normalization -------------------------------------------------------------------------------
 
 
-def _normalized(application: Application, index: Index, axes: tuple[int, ...]) -> Expression:
+def _normalized(
+    application: Application, index: Index, axes: tuple[int, ...], channels: slice = slice(None)
+) -> Expression:
     x, named = application.operand(0), application.parameters
     line: Any = tuple(slice(None) if a in axes else i for a, i in enumerate(index))
+    line = line if channels == slice(None) else (*line[:-1], channels)
     entries = np.asarray(x.array[line], np.float64)
     mean, variance = Symbol("mean", float(entries.mean())), Symbol("var", float(entries.var()))
     root = call("sqrt", variance + named.get("epsilon", 1e-5))
@@ -145,6 +152,14 @@ def _normalized(application: Application, index: Index, axes: tuple[int, ...]) -
 def layer_norm_row(application: Application, index: Index) -> Expression:
     """Write an entry of a normalized example."""
     return _normalized(application, index, application.axes(len(index), -1))
+
+
+def group_norm_row(application: Application, index: Index) -> Expression:
+    """Write an entry of an example of which each group of channels is normalized."""
+    size = application.shape[-1] // application.parameters["groups"]
+    first = index[-1] // size * size
+    places = tuple(range(1, len(index) - 1))
+    return _normalized(application, index, places, slice(first, first + size))
 
 
 def batch_norm_row(application: Application, index: Index) -> Expression:

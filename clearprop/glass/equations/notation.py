@@ -239,12 +239,16 @@ def _latex_function(name: str, arguments: list[str]) -> str:
             return rf"\sqrt{{{inside}}}"
         case "abs":
             return rf"\left|{inside}\right|"
+        case "floor" | "ceil":
+            return rf"\left\l{name} {inside} \right\r{name}"
     known = {"sigmoid": r"\sigma", "log": r"\ln", **{n: f"\\{n}" for n in _LATEX_OPERATORS}}
     operator = known.get(name) or rf"\operatorname{{{latex_text(name)}}}"
     return rf"{operator}\left({inside}\right)"
 
 
-_LATEX_OPERATORS = ("tanh", "sin", "cos", "max", "min")
+_LATEX_OPERATORS = (
+    *("sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "max", "min"),
+)
 
 
 LATEX = Notation(
@@ -308,6 +312,10 @@ def _mathml_function(name: str, arguments: list[str]) -> str:
             return f"<msqrt>{inside}</msqrt>"
         case "abs":
             return _row(f"<mo>|</mo>{inside}<mo>|</mo>")
+        case "floor":
+            return _row(f"<mo>⌊</mo>{inside}<mo>⌋</mo>")
+        case "ceil":
+            return _row(f"<mo>⌈</mo>{inside}<mo>⌉</mo>")
     operator = {"sigmoid": "σ", "log": "ln"}.get(name, name)
     return f"<mi>{escape(operator)}</mi>{_mathml_brackets(inside)}"
 

@@ -28,12 +28,15 @@ from clearprop.glass.equations.gathered import (
     convolution_row,
     einsum_row,
     extreme_row,
+    length_row,
     matmul_row,
     max_pool_row,
     mean_row,
     outer_sum_row,
     reduced,
+    running_product_row,
     running_row,
+    sorted_row,
     sum_row,
     variance_row,
 )
@@ -45,6 +48,7 @@ from clearprop.glass.equations.normalized import (
     batch_norm_row,
     class_of,
     cross_entropy_row,
+    group_norm_row,
     kl_row,
     layer_norm_row,
     log_softmax_row,
@@ -53,6 +57,7 @@ from clearprop.glass.equations.normalized import (
     powers,
     softmax_row,
 )
+from clearprop.ops.activations import SELU_ALPHA, SELU_SCALE
 
 
 def formula(application: Application, index: Index) -> Expression | None:
@@ -129,6 +134,25 @@ def _softplus(x: Expression) -> Expression:
     return call("log", 1 + call("exp", x))
 
 
+def _selu(x: Expression) -> Expression:
+    return SELU_SCALE * (x if x.value > 0 else SELU_ALPHA * (call("exp", x) - 1))
+
+
+def _glu(application: Application, index: Index) -> Expression:
+    x = application.operand(0)
+    (axis,) = application.axes(len(index), -1)
+    gate = (*index[:axis], index[axis] + x.shape[axis] // 2, *index[axis + 1 :])
+    return x.entry(index) * call("sigmoid", x.entry(gate))
+
+
+def _angle(y: Expression, x: Expression) -> Expression:
+    quotient = y.value / x.value if x.value else math.nan
+    if math.isnan(quotient):
+        raise Unwritten
+    turned = 0.0 if x.value > 0 else math.copysign(math.pi, y.value)
+    return call("arctan", y / x) + turned
+
+
 def _x_log_y(x: Expression, y: Expression) -> Expression:
     return x * call("log", y) if x.value or y.value else ZERO
 
@@ -158,8 +182,15 @@ FORWARD: dict[str, Row] = {
     "expm1": _each(lambda x: call("exp", x) - 1),
     **{
         name: _each(lambda x, name=name: call(name, x))
-        for name in ("exp", "log", "sqrt", "sin", "cos", "erf", "abs", "sigmoid", "tanh", "relu")
+        for name in (
+            *("exp", "log", "sqrt", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh"),
+            *("cosh", "arcsinh", "arccosh", "arctanh", "erf", "abs", "sign", "floor", "ceil"),
+            *("round", "trunc", "sigmoid", "tanh", "relu"),
+        )
     },
+    "arctan2": _each(_angle),
+    "remainder": _each(lambda x, y: x - y * call("floor", x / y)),
+    "logaddexp": _each(lambda x, y: call("log", powers([x, y], None))),
     "erfc": _each(lambda x: 1 - call("erf", x)),
     "xlogy": _each(_x_log_y),
     "maximum": _each(lambda x, y: call("max", x, y)),
@@ -175,6 +206,11 @@ FORWARD: dict[str, Row] = {
     "gelu_tanh": _each(_gelu_tanh),
     "silu": _each(lambda x: x * call("sigmoid", x)),
     "softplus": _each(_softplus),
+    "log_sigmoid": _each(lambda x: -_softplus(-x)),
+    "mish": _each(lambda x: x * call("tanh", _softplus(x))),
+    "selu": _each(_selu),
+    "glu": _glu,
+    "binary_step": _each(lambda x, threshold=0.0: Number(float(x.value >= threshold))),
     "softsign": _each(lambda x: x / (1 + call("abs", x))),
     "hard_tanh": _each(lambda x: call("min", call("max", x, -1), 1)),
     "hard_sigmoid": _each(lambda x: call("min", call("max", x + 3, 0), 6) / 6),
@@ -191,6 +227,9 @@ FORWARD: dict[str, Row] = {
     "var": variance_row,
     "std": lambda application, index: call("sqrt", variance_row(application, index)),
     "cumsum": running_row,
+    "cumprod": running_product_row,
+    "norm": length_row,
+    "sort": sorted_row,
     "logsumexp": logsumexp_row,
     "matmul": matmul_row,
     "einsum": einsum_row,
@@ -205,6 +244,7 @@ FORWARD: dict[str, Row] = {
     "kl_divergence": kl_row,
     "attend": attend_row,
     "layer_norm": layer_norm_row,
+    "group_norm": group_norm_row,
     "batch_norm": batch_norm_row,
 }
 """The row of each operation by its name."""
@@ -217,6 +257,7 @@ OPAQUE: dict[str, tuple[int, ...]] = {
     "kl_divergence": (),
     "attend": (2,),
     "layer_norm": (1, 2),
+    "group_norm": (1, 2),
     "batch_norm": (1, 2),
     "erf": (),
     "erfc": (),

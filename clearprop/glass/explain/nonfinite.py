@@ -20,6 +20,14 @@ BACKWARD = {
     "kl_divergence": "the derivative of log q is 1 / q",
     "layer_norm": "it divides by the standard deviation of its input",
     "batch_norm": "it divides by the standard deviation of its input",
+    "group_norm": "it divides by the standard deviation of its input",
+    "arcsin": "the derivative of arcsin x is 1 / sqrt(1 - x^2), without bound at -1 and 1",
+    "arccos": "the derivative of arccos x is -1 / sqrt(1 - x^2), without bound at -1 and 1",
+    "arccosh": "the derivative of arccosh x is 1 / sqrt(x^2 - 1), without bound at 1",
+    "arctanh": "the derivative of arctanh x is 1 / (1 - x^2), without bound at -1 and 1",
+    "det": "the derivative of a determinant contains the inverse of the matrix",
+    "eigh": "the derivatives of eigenvectors divide by the differences of the eigenvalues",
+    "svd": "the derivatives of singular vectors divide by the differences of the singular values",
 }
 """Why the rule of an operation can leave the finite numbers, by the operation."""
 

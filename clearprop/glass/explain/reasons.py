@@ -26,9 +26,9 @@ a hundred examples add up to a tenth of their sizes."""
 
 PRODUCTS = ("matmul", "einsum", "convolution", "convolution_input_error", "outer_sum", "multiply")
 SOFTMAXES = ("softmax", "masked_softmax", "log_softmax", "softmax_cross_entropy")
-NORMALIZATIONS = ("layer_norm", "batch_norm", "weight_norm")
+NORMALIZATIONS = ("layer_norm", "batch_norm", "group_norm", "weight_norm")
 CHOOSING = ("max_pool", "max", "min", "maximum", "minimum")
-READING = ("getitem", "take", "take_along_axis", "split")
+READING = ("getitem", "take", "take_along_axis", "split", "dynamic_slice")
 
 
 def describe(hop: Hop) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clearprop import ops
 from clearprop.autodiff import OPERATIONS, Node, Tape
 from clearprop.autodiff.sweep import errors_of_inputs
 from clearprop.autodiff.transforms import Variables
@@ -98,6 +100,40 @@ def test_the_common_operations_have_a_formula() -> None:
         "batch_norm", "layer_norm", "attend",
     }  # fmt: skip
     assert sorted(common - FORWARD.keys()) == []
+
+
+def test_every_operation_entry_by_entry_has_a_formula() -> None:
+    entrywise = {name for name in ops.__all__ if name in OPERATIONS and OPERATIONS[name].stacks}
+    truth_values = {"isfinite", "isinf", "isnan"}
+    assert entrywise - FORWARD.keys() - MOVING == truth_values
+
+
+@pytest.mark.parametrize(
+    ("y", "x"), [(1.0, 2.0), (1.0, -2.0), (-1.0, -2.0), (-1.0, 2.0), (0.0, -2.0), (-0.0, -2.0)]
+)
+def test_the_formula_of_an_angle_knows_the_quadrant(y: float, x: float) -> None:
+    tape = Tape()
+    boxed = Variables(tape, [jnp.float32(y), jnp.float32(x)])
+    OPERATIONS["arctan2"](*boxed.tree)
+    written = formula(application(tape.nodes[-1], 0), ())
+    assert written is not None
+    assert written.value == pytest.approx(math.atan2(y, x), rel=1e-6)
+
+
+def test_a_sorted_entry_is_the_one_that_came_there() -> None:
+    x = jnp.array([[3.0, 1.0, 2.0], [5.0, 5.0, 4.0]])
+    for options, places in (
+        ({}, [[1, 2, 0], [2, 0, 1]]),
+        ({"descending": True}, [[0, 2, 1], [0, 1, 2]]),
+    ):
+        tape = Tape()
+        boxed = Variables(tape, [x])
+        OPERATIONS["sort"](*boxed.tree, **options)
+        use = application(tape.nodes[-1], 0)
+        for at in np.ndindex(2, 3):
+            written = formula(use, at)
+            assert isinstance(written, Symbol)
+            assert written.key == (0, (at[0], places[at[0]][at[1]]))
 
 
 def test_a_bounded_logarithm_has_no_formula_without_the_bound() -> None:

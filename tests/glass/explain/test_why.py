@@ -127,6 +127,8 @@ class Parts(nn.Module):
             return ops.log(ops.relu(h))
         if self.kind == "norm":
             return ops.sqrt(ops.square(h - h).sum(axis=1, keepdims=True)) + h
+        if self.kind == "angle":
+            return ops.arcsin(1 + 0 * h)
         return h * jnp.zeros(h.shape) if self.kind == "masked" else ops.exp(h)
 
 
@@ -172,6 +174,10 @@ def test_a_forward_pass_that_leaves_the_numbers_is_found() -> None:
 
 def test_zero_over_zero_in_the_backward_pass_is_found() -> None:
     told_not_finite(parts("norm"), "inner.weight", "model/sqrt", "backward", "from 0 to 0")
+
+
+def test_the_end_of_an_inverse_is_found() -> None:
+    told_not_finite(parts("angle"), "inner.weight", "model/arcsin", "without bound at -1 and 1")
 
 
 def test_weights_that_are_not_finite_are_found() -> None:
