@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import ClassVar, TypedDict, Unpack, cast
 
 from clearprop import ops
-from clearprop.errors import ConfigurationError, ShapeError
+from clearprop.errors import ConfigurationError, ShapeError, unknown_name
 from clearprop.nn.checks import positive_sizes
 from clearprop.nn.fields import Array, Initializer, Size, parameter, static
 from clearprop.nn.initializers import glorot_uniform, zeros
 from clearprop.nn.module import Module
+from clearprop.ops.conv.geometry import Pairs, pad_pairs, per_axis
 
 Padding = int | str | tuple[int, ...] | tuple[tuple[int, int], ...]
+
+PADDING_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+"""What is put around the input, by PyTorch's names, and the mode of `ops.pad` that does it."""
 
 
 class ConvOptions(TypedDict, total=False):
@@ -85,18 +89,6 @@ class _Conv(Module):
         self.dilation = dilation
         self.groups = groups
 
-    def __call__(self, x: Array) -> Array:
-        self._check(x)
-        return ops.convolution(
-            x,
-            self.weight,
-            self.bias,
-            stride=self.stride,
-            padding=self.padding,
-            dilation=self.dilation,
-            groups=self.groups,
-        )
-
     def _check(self, x: Array) -> None:
         if len(x.shape) != self.axes + 2 or x.shape[-1] != self.in_channels:
             raise ShapeError(
@@ -115,28 +107,122 @@ class _Conv(Module):
         return f"nn.{type(self).__name__}({shape[-1]}, {self.out_channels}, ...)"
 
 
-class Conv1d(_Conv, init=False):
+class _SlidingConv(_Conv, init=False):
+    """Base of the convolution layers whose window slides over the input."""
+
+    padding_mode: str = static()
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size,
+        *,
+        stride: Size = 1,
+        padding: Padding = 0,
+        dilation: Size = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        weight_init: Initializer = glorot_uniform,
+        bias_init: Initializer = zeros,
+    ) -> None:
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
+            bias=bias,
+            weight_init=weight_init,
+            bias_init=bias_init,
+        )
+        if padding_mode not in PADDING_MODES:
+            where = type(self).__name__
+            raise unknown_name("padding_mode", padding_mode, PADDING_MODES, where=where)
+        self.padding_mode = padding_mode
+
+    def __call__(self, x: Array) -> Array:
+        self._check(x)
+        padding = self.padding
+        if self.padding_mode != "zeros":
+            pairs = self._pairs(x)
+            widths = [(0, 0), *pairs, (0, 0)]
+            x = ops.pad(x, widths, mode=PADDING_MODES[self.padding_mode])
+            padding = 0
+        return ops.convolution(
+            x,
+            self.weight,
+            self.bias,
+            stride=self.stride,
+            padding=padding,
+            dilation=self.dilation,
+            groups=self.groups,
+        )
+
+    def _pairs(self, x: Array) -> Pairs:
+        """Return how much is put before and after the entries of each axis."""
+        name = type(self).__name__
+        sizes = x.shape[1:-1]
+        stride = per_axis(self.stride, self.axes, name="stride", where=name)
+        dilation = per_axis(self.dilation, self.axes, name="dilation", where=name)
+        pairs = pad_pairs(self.padding, sizes, self.kernel_size, stride, dilation, where=name)
+        # NumPy's pad would go round several times; PyTorch refuses it, and so do we.
+        least = {"reflect": 1, "circular": 0}.get(self.padding_mode)
+        if least is not None and any(
+            max(pair) > n - least for pair, n in zip(pairs, sizes, strict=True)
+        ):
+            raise ShapeError(
+                f"there are fewer entries than the padding mode {self.padding_mode!r} repeats",
+                where=name,
+                given=f"sizes {tuple(sizes)}, padding {pairs}",
+                expected=f"padding up to the size{' less 1' if least else ''}",
+                fix='padding_mode="replicate", which repeats the last entry',
+            )
+        return pairs
+
+
+class Conv1d(_SlidingConv, init=False):
     """A window that slides along one axis: y[j] = b + sum_i w[i] x[s j + i - p].
 
     Shapes: x (batch, length, in_channels), weight (k, in_channels / groups, out_channels),
     y (batch, (length + 2 p - d (k - 1) - 1) // s + 1, out_channels) for stride s, padding p,
     dilation d; bias b (out_channels,).
 
+    Args:
+        in_channels: channels of x.
+        out_channels: channels of y.
+        kernel_size: k, one number for all axes or one for each.
+        stride: s.
+        padding: p, one number for all axes, one for each, or pairs (before, after); "same" or
+            "valid".
+        dilation: d.
+        groups: parts of the channels that are not mixed.
+        bias: whether there is b.
+        padding_mode: what is put around x: "zeros", its entries mirrored at the first and the last
+            one ("reflect"), these two again ("replicate"), or those of the other end ("circular").
+        weight_init: initial values of the weight.
+        bias_init: initial values of b.
+
     Raises:
-        ConfigurationError: a size is not positive, or groups do not divide the channels.
-        ShapeError: x has another number of axes or channels.
+        ConfigurationError: a size is not positive, groups do not divide the channels, or there is
+            no such padding or padding mode.
+        ShapeError: x has another number of axes or channels, or fewer entries than are repeated.
 
     >>> import jax.numpy as jnp
     >>> Conv1d(3, 8, 5).init(0)(jnp.ones((2, 20, 3))).shape
     (2, 16, 8)
 
-    Source: Waibel et al. (1989), as the cross-correlation that networks use today.
+    Source: Waibel et al. (1989), as the cross-correlation that networks use today. The padding
+    modes are those of PyTorch.
     """
 
     axes = 1
 
 
-class Conv2d(_Conv, init=False):
+class Conv2d(_SlidingConv, init=False):
     """A window that slides over an image: y[i, j] = b + sum over (a, c) of w[a, c] x[i + a, j + c].
 
     The equation is for stride 1 without padding; along each axis stride, padding and dilation act
@@ -163,7 +249,7 @@ class Conv2d(_Conv, init=False):
     axes = 2
 
 
-class Conv3d(_Conv, init=False):
+class Conv3d(_SlidingConv, init=False):
     """A window that slides through a volume or a film: y[p] = b + sum over q of w[q] x[p + q].
 
     p and q have three coordinates. The equation is for stride 1 without padding; along each axis

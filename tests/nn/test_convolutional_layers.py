@@ -68,6 +68,34 @@ def test_groups_do_not_see_each_other(groups: int) -> None:
     assert same.all()
 
 
+def test_what_lies_around_the_input() -> None:
+    """A kernel of one tap that reads three entries before its place."""
+    x = jnp.arange(1.0, 6.0).reshape(1, 5, 1)
+    expected = {
+        "zeros": [0, 0, 0, 1, 2, 3, 4, 5],
+        "reflect": [4, 3, 2, 1, 2, 3, 4, 5],
+        "replicate": [1, 1, 1, 1, 2, 3, 4, 5],
+        "circular": [3, 4, 5, 1, 2, 3, 4, 5],
+    }
+    for mode, row in expected.items():
+        layer = nn.Conv1d(1, 1, 1, padding=((3, 0),), padding_mode=mode, bias=False)
+        one = layer.init(0).replace(weight=jnp.ones((1, 1, 1)))
+        assert one(x)[0, :, 0].tolist() == row
+
+
+def test_padding_modes_that_cannot_be() -> None:
+    with pytest.raises(ConfigurationError, match="unknown padding_mode 'edge'"):
+        nn.Conv2d(1, 1, 3, padding=1, padding_mode="edge")
+    for mode, most in (("reflect", 3), ("circular", 4)):
+        x = normal(1, 4, 1)
+        nn.Conv1d(1, 1, 1, padding=most, padding_mode=mode).init(0)(x)
+        with pytest.raises(ShapeError, match="fewer entries than the padding mode"):
+            nn.Conv1d(1, 1, 1, padding=most + 1, padding_mode=mode).init(0)(x)
+    options: dict[str, Any] = {"padding_mode": "reflect"}
+    with pytest.raises(TypeError, match="padding_mode"):
+        nn.ConvTranspose1d(1, 1, 3, **options)
+
+
 class TestAgainstTorch:
     @pytest.fixture(autouse=True, params=["float32", "float64"])
     def _torch(self, request: pytest.FixtureRequest) -> Any:
@@ -122,6 +150,27 @@ class TestAgainstTorch:
         theirs.weight.data = self.torch.from_numpy(turned.copy())
         theirs.bias.data = self.torch.from_numpy(np.array(ours.bias))
         self.compare(ours, theirs, normal(2, *[4] * axes, 4))
+
+    @pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+    @pytest.mark.parametrize(
+        ("axes", "options"),
+        [
+            (1, {"padding": 3, "stride": 2}),
+            (2, {"padding": (2, 1), "dilation": (1, 2), "groups": 2}),
+            (2, {"padding": "same"}),
+            (3, {"padding": 1}),
+        ],
+    )
+    def test_padding_modes(self, axes: int, options: dict[str, Any], mode: str) -> None:
+        kind, named = f"Conv{axes}d", {**options, "padding_mode": mode}
+        if axes == 3 and mode == "reflect":
+            named["padding"] = (0, 1, 2)
+        ours = getattr(nn, kind)(4, 6, 3, **named).init(0, dtype=self.dtype)
+        theirs = getattr(self.torch.nn, kind)(4, 6, 3, **named)
+        kernel = np.moveaxis(np.array(ours.weight), (-1, -2), (0, 1))
+        theirs.weight.data = self.torch.from_numpy(kernel.copy())
+        theirs.bias.data = self.torch.from_numpy(np.array(ours.bias))
+        self.compare(ours, theirs, normal(2, *(6, 5, 4)[:axes], 4))
 
     @pytest.mark.parametrize("kind", ["linear", "convolution"])
     def test_spectral_norm(self, kind: str) -> None:
