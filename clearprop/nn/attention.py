@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import jax
 import jax.numpy as jnp
@@ -105,6 +105,13 @@ class Cache(NamedTuple):
     values: Array
 
 
+class _Masks(TypedDict, total=False):
+    """A mask, and what is added to the scores, as `ops.attention` takes them."""
+
+    mask: Array
+    bias: Array
+
+
 class MultiHeadAttention(Module):
     """Several attentions side by side, each on its own features: concat(Z^1 ... Z^H) O.
 
@@ -113,9 +120,11 @@ class MultiHeadAttention(Module):
     heads, H / K neighboring heads share the same keys and values.
 
     Shapes: x (B, T, D), memory (B, S, M), y (B, T, D). A mask is bool, True where a key counts:
-    (B, S) for all queries, (B, T, S), or (B, H, T, S) for each head. A query that sees no key gets
-    zeros before the output layer. Places of ``memory`` that a mask hides may hold any numbers, NaN
-    too. A hidden place of x still has a query, so x must be finite.
+    (B, S) for all queries, (B, T, S), or (B, H, T, S) for each head. A mask of floats is added to
+    the scaled scores, as in PyTorch: 0 changes nothing, and minus infinity hides a key. Such a mask
+    may be learned. A query that sees no key gets zeros before the output layer. Places of
+    ``memory`` that a mask hides may hold any numbers, NaN too. A hidden place of x still has a
+    query, so x must be finite.
 
     Args:
         features: D.
@@ -206,9 +215,9 @@ class MultiHeadAttention(Module):
         if memory is None:
             memory = x
         elif mask is not None and len(mask.shape) == 2:
-            memory = counted(memory, mask)
+            memory = counted(memory, _shown(mask))
         q, k, v = self._split(x, memory)
-        y = self._attend(q, k, v, self._mask(mask, x, memory))
+        y = self._attend(q, k, v, self._masks(mask, x, memory))
         return self.output(self._merged(y))
 
     def extend(
@@ -256,8 +265,8 @@ class MultiHeadAttention(Module):
         """Return the attention weights of each query on each key, by head: (B, H, T, S)."""
         memory = x if memory is None else memory
         q, k, _ = self._split(x, memory)
-        seen = self._mask(mask, x, memory)
-        by_group = ops.attention_weights(q, k, seen, causal=self.causal, scale=self.scale)
+        masks = self._masks(mask, x, memory)
+        by_group = ops.attention_weights(q, k, **masks, causal=self.causal, scale=self.scale)
         shape = (x.shape[0], self.heads, x.shape[1], memory.shape[1])
         return ops.reshape(by_group, shape=shape)
 
@@ -304,16 +313,16 @@ class MultiHeadAttention(Module):
         shape = (y.shape[0], y.shape[-2], self.features)
         return ops.reshape(ops.transpose(y, axes=axes), shape=shape)
 
-    def _attend(self, q: Array, k: Array, v: Array, seen: Array | None) -> Array:
+    def _attend(self, q: Array, k: Array, v: Array, masks: _Masks) -> Array:
         if current().training and self.dropout.rate:
-            weights = ops.attention_weights(q, k, seen, causal=self.causal, scale=self.scale)
+            weights = ops.attention_weights(q, k, **masks, causal=self.causal, scale=self.scale)
             return ops.matmul(self.dropout(weights), v)
-        return ops.attention(q, k, v, seen, causal=self.causal, scale=self.scale)
+        return ops.attention(q, k, v, **masks, causal=self.causal, scale=self.scale)
 
-    def _mask(self, mask: Array | None, x: Array, memory: Array) -> Array | None:
-        """Return the mask with the axes of the scores."""
+    def _masks(self, mask: Array | None, x: Array, memory: Array) -> _Masks:
+        """Return the mask with the axes of the scores, as a mask or as what is added to them."""
         if mask is None:
-            return None
+            return {}
         B, T, S, H, K = x.shape[0], x.shape[1], memory.shape[1], self.heads, self.key_value_heads
         fitting = {2: (B, S), 3: (B, T, S), 4: (B, H, T, S)}
         rank = len(mask.shape)
@@ -325,12 +334,21 @@ class MultiHeadAttention(Module):
                 given=f"mask {tuple(mask.shape)}, queries {(B, T)}, keys {(B, S)}",
                 expected=" or ".join(str(shape) for shape in fitting.values()),
             )
-        grown = jnp.reshape(mask, (mask.shape[0], *(1,) * (4 - rank), *mask.shape[1:]))
-        if H == K:
-            return grown
-        if grown.shape[1] == 1:
-            return grown[:, :, None]
-        return jnp.reshape(grown, (grown.shape[0], K, H // K, *grown.shape[2:]))
+        shape = (mask.shape[0], *(1,) * (4 - rank), *mask.shape[1:])
+        if H != K:
+            by_group = (1, 1) if shape[1] == 1 else (K, H // K)
+            shape = (shape[0], *by_group, *shape[2:])
+        grown = ops.reshape(mask, shape=shape)
+        return {"bias": grown} if _is_added(mask) else {"mask": grown}
+
+
+def _is_added(mask: Array) -> bool:
+    return bool(jnp.issubdtype(mask.dtype, jnp.floating))
+
+
+def _shown(mask: Array) -> Array:
+    """Return where a mask shows a key, bool."""
+    return ops.stop_gradient(mask) != -jnp.inf if _is_added(mask) else mask
 
 
 def _check_room(x: Array, mask: Array | None, cache: Cache, start: Place) -> None:
@@ -344,9 +362,9 @@ def _check_room(x: Array, mask: Array | None, cache: Cache, start: Place) -> Non
             expected=f"at most {places} places",
             fix="begin(batch, length) with a greater length",
         )
-    if mask is not None and tuple(mask.shape) != (x.shape[0], places):
+    if mask is not None and (tuple(mask.shape) != (x.shape[0], places) or mask.dtype != jnp.bool_):
         raise ShapeError(
             "with a cache, the mask must say which places of the cache count",
-            given=f"mask {tuple(mask.shape)}",
-            expected=str((x.shape[0], places)),
+            given=f"mask {mask.dtype} {tuple(mask.shape)}",
+            expected=f"bool {(x.shape[0], places)}",
         )

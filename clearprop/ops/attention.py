@@ -6,18 +6,21 @@ broadcast.
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from typing import Any
 
 import jax.numpy as jnp
 
-from clearprop.autodiff import operation, stop_gradient
+from clearprop.autodiff import operation
 from clearprop.autodiff.elementary import matmul, where
 from clearprop.autodiff.elementary import sum as sum_over
 from clearprop.autodiff.elementary.matmul import swapped
 from clearprop.autodiff.elementary.shape import narrowed, widened
 from clearprop.autodiff.precision import at_least_float32, floating
 from clearprop.autodiff.shapes import Array, ArrayLike, check_broadcast, shape_of
+from clearprop.autodiff.tape import strip
 from clearprop.errors import ShapeError
 from clearprop.ops.activations import softmax
 
@@ -78,34 +81,39 @@ def _errors_of_attend(
     key: Any,
     value: Any,
     mask: Any,
+    bias: Any,
     scale: float = 1.0,
     causal: bool = False,
-) -> tuple[Any, Any, Any, None]:
+) -> tuple[Any, Any, Any, None, Any]:
     error, error_of_weights = errors
     _, weights = outputs
     key, value = _reached(where, mask, key), _reached(where, mask, value)
     arrived = matmul(error, swapped(value)) + error_of_weights
-    seen = _seen(query, key, mask, causal)
+    seen = _seen(query, key, mask, strip(bias), causal)
     if seen is not None:
         # Where the mask hides, the error may not be finite: it is replaced, not multiplied by 0.
         arrived = where(seen, arrived, 0.0)
     arrived, wide = widened(arrived), widened(weights)
     scores = wide * (arrived - sum_over(arrived * wide, axis=-1, keepdims=True))
+    error_of_bias = None if bias is None else narrowed(scores, bias)
     scores = narrowed(scores, weights)
     return (
         matmul(scores, key) * scale,
         matmul(swapped(scores), query) * scale,
         matmul(swapped(weights), error),
         None,
+        error_of_bias,
     )
 
 
-def _seen(query: Any, key: Any, mask: Any, causal: bool) -> Any:
-    """Return both masks combined, or None if every query sees every key."""
-    if not causal:
-        return mask
-    order = causal_mask(query.shape[-2], key.shape[-2])
-    return order if mask is None else order & mask
+def _seen(query: Any, key: Any, mask: Any, bias: Any, causal: bool) -> Any:
+    """Return all masks combined, or None if every query sees every key."""
+    masks = [] if mask is None else [mask]
+    if causal:
+        masks.append(causal_mask(query.shape[-2], key.shape[-2]))
+    if bias is not None:
+        masks.append(bias != -jnp.inf)
+    return functools.reduce(operator.and_, masks) if masks else None
 
 
 def _reached(choose: Any, mask: Any, x: Any) -> Any:
@@ -134,10 +142,11 @@ def attend(
     key: Array,
     value: Array,
     mask: Array | None = None,
+    bias: Array | None = None,
     scale: float = 1.0,
     causal: bool = False,
 ) -> tuple[Array, Array]:
-    """Average values by attention, and give the weights: ``W = softmax(scale Q K^T)``, ``Y = W V``.
+    """Average values by attention: ``W = softmax(scale Q K^T + B)``, ``Y = W V``; give Y and W.
 
     Let G be the error of Y and P = G V^T, plus the error of W where W is used. Then its rule is
 
@@ -145,10 +154,12 @@ def attend(
         S = W (P - sum over keys of P W)    softmax's Jacobian: y_i (d_ij - y_j)
         error of Q = scale S K
         error of K = scale S^T Q
+        error of B = S
 
     Shapes: Q (..., T, D), K (..., S, D), V (..., S, V); Y (..., T, V), W (..., T, S). ``mask`` is
     True where a query may see a key and broadcasts to (..., T, S); with ``causal`` a query sees its
-    own and earlier places.
+    own and earlier places. ``bias`` is B, which broadcasts to (..., T, S); where it is minus
+    infinity, the key is hidden.
 
     Hidden entries of W are exactly 0 and pass no error; a query that sees no key gets zeros. A key
     and its value that the mask hides from every query have no influence, even where they are NaN.
@@ -166,12 +177,13 @@ def attend(
     _check_fit(query, key, value, mask)
     query, key, value = floating(query), floating(key), floating(value)
     scores = jnp.matmul(query * jnp.asarray(scale, query.dtype), jnp.swapaxes(key, -1, -2))
-    seen = _seen(query, key, mask, causal)
-    if seen is not None:
-        check_broadcast("attention", scores, seen)
-        weights = masked_softmax.forward(scores, seen)
-    else:
-        weights = softmax.forward(scores)
+    seen = _seen(query, key, mask, bias, causal)
+    for given in (bias, seen):
+        if given is not None:
+            check_broadcast("attention", scores, given)
+    added = scores if bias is None else at_least_float32(scores) + bias
+    weights = softmax.forward(added) if seen is None else masked_softmax.forward(added, seen)
+    weights = weights.astype(scores.dtype)
     return jnp.matmul(weights, _reached(jnp.where, mask, value)), weights
 
 
@@ -182,7 +194,7 @@ def _check_fit(query: Any, key: Any, value: Any, mask: Any) -> None:
             where="attention",
             given=f"{mask.dtype} {shape_of(mask)}",
             expected="bool, True where a query may see a key",
-            fix="attention(..., bias=mask) adds numbers to the scores",
+            fix="mask.astype(bool), or attention(..., bias=mask), which adds numbers to the scores",
         )
     if len(query.shape) < 2 or len(key.shape) < 2 or query.shape[-1] != key.shape[-1]:
         raise ShapeError(
@@ -238,26 +250,8 @@ def attention_weights(
 
     Source: Vaswani et al. 2017, *Attention is all you need*.
     """
-    if bias is not None:
-        _check_fit(query, key, key, mask)
-        return _biased_weights(query, key, mask, causal, _scale(query, scale), bias)
-    weights: Array = attend(query, key, key, mask, _scale(query, scale), causal)[1]
+    weights: Array = attend(query, key, key, mask, bias, _scale(query, scale), causal)[1]
     return weights
-
-
-def _biased_weights(
-    query: Array, key: Array, mask: Array | None, causal: bool, scale: float, bias: Array
-) -> Array:
-    key = _reached(where, mask, key)
-    scores = matmul(query * scale, swapped(key))
-    check_broadcast("attention", scores, bias)
-    plain = stop_gradient(bias) > -jnp.inf
-    seen = _seen(query, key, mask, causal)
-    check_broadcast("attention", scores, plain if seen is None else seen)
-    shown = plain if seen is None else plain & seen
-    # Hidden places are not minus infinity in the sum: it has an error signal of its own.
-    weights = masked_softmax(scores + where(plain, bias, 0.0), shown)
-    return narrowed(weights, query)
 
 
 def _scale(query: Any, scale: float | None) -> float:
@@ -291,9 +285,5 @@ def attention(
     Source: Vaswani et al. 2017, *Attention is all you need*; lecture Y writes softmax(XA (XB)^T)
     XC, which is scale=1.
     """
-    if bias is not None:
-        _check_fit(query, key, value, mask)
-        weights = _biased_weights(query, key, mask, causal, _scale(query, scale), bias)
-        return matmul(weights, _reached(where, mask, value))
-    average: Array = attend(query, key, value, mask, _scale(query, scale), causal)[0]
+    average: Array = attend(query, key, value, mask, bias, _scale(query, scale), causal)[0]
     return average

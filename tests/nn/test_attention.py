@@ -121,6 +121,45 @@ def test_masks_of_every_rank(shape: tuple[int, ...], shared: int) -> None:
     assert (np.asarray(weights)[~hidden] > 0).all()
 
 
+@pytest.mark.parametrize("shape", [(2, 5), (1, 5, 5), (2, 4, 5, 5)])
+@pytest.mark.parametrize("shared", [4, 2])
+def test_a_mask_of_numbers_is_added_to_the_scores(shape: tuple[int, ...], shared: int) -> None:
+    layer = nn.MultiHeadAttention(8, 4, key_value_heads=shared, causal=True).init(0)
+    added = jax.random.normal(jax.random.key(1), shape)
+    wide = added.reshape(shape[0], *(1,) * (4 - len(shape)), *shape[1:])
+    scores = jnp.log(layer.weights(X)) + wide
+    expected = jax.nn.softmax(scores, axis=-1)
+    np.testing.assert_allclose(layer.weights(X, mask=added), expected, rtol=1e-4, atol=1e-6)
+    # Minus infinity hides, as False does.
+    shown = jax.random.bernoulli(jax.random.key(2), 0.6, shape)
+    hiding = jnp.where(shown, 0.0, -jnp.inf)
+    for memory in (None, X.copy()):
+        np.testing.assert_allclose(
+            layer(X, memory, hiding), layer(X, memory, shown), rtol=1e-5, atol=1e-6
+        )
+
+
+def test_what_is_added_can_be_learned() -> None:
+    layer, added = nn.MultiHeadAttention(8, 2).init(0), jnp.zeros((1, 2, 5, 5))
+    slopes = grad(lambda b: ops.sum(layer(X, mask=b) ** 2))(added)
+    step = jnp.zeros((1, 2, 5, 5)).at[0, 1, 3, 2].set(1e-2)
+    rise = ops.sum(layer(X, mask=step) ** 2) - ops.sum(layer(X, mask=-step) ** 2)
+    np.testing.assert_allclose(slopes[0, 1, 3, 2], rise / 2e-2, rtol=1e-2)
+    dropping = nn.MultiHeadAttention(8, 2, dropout=0.5).init(0)
+    y, _ = nn.apply(
+        dropping, X, None, jnp.full((2, 5), -jnp.inf), training=True, key=jax.random.key(3)
+    )
+    np.testing.assert_array_equal(y, jnp.broadcast_to(dropping.output.bias, y.shape))
+
+
+def test_a_mask_of_whole_numbers_is_refused() -> None:
+    layer = nn.MultiHeadAttention(8, 2).init(0)
+    with pytest.raises(ShapeError, match="the mask is not bool"):
+        layer(X, mask=jnp.ones((2, 5), int))
+    with pytest.raises(ShapeError, match="which places of the cache count"):
+        layer.extend(X, layer.begin(2, 5), mask=jnp.ones((2, 5)))
+
+
 @pytest.mark.parametrize("shared", [1, 2])
 @pytest.mark.parametrize("rotary", [False, True])
 def test_place_by_place_is_as_the_whole_at_once(shared: int, rotary: bool) -> None:

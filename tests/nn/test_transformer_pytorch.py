@@ -159,6 +159,24 @@ def test_scaled_dot_product_attention_with_shared_keys(dtype: str) -> None:
     assert_close(model(x), np.asarray(model.output(merged)), dtype)
 
 
+@pytest.mark.parametrize("shape", [(4, 5), (3, H, 4, 5)])
+def test_a_mask_of_numbers(dtype: str, shape: tuple[int, ...]) -> None:
+    theirs = torch.nn.MultiheadAttention(D, H, batch_first=True, dtype=getattr(torch, dtype))
+    model = filled(nn.MultiHeadAttention(D, H), dtype)
+    load_attention(theirs, model)
+    x, m, added = numbers((3, 4, D), dtype), numbers((3, 5, D), dtype, 2), numbers(shape, dtype, 3)
+    added[..., 2, 1:4] = -np.inf
+    given = torch.from_numpy(added.reshape(-1, 4, 5).squeeze()).requires_grad_()
+    tx, tm = torch.from_numpy(x), torch.from_numpy(m)
+    y, weights = theirs(tx, tm, tm, attn_mask=given, average_attn_weights=False)
+    y.backward(torch.from_numpy(like(y)))
+    ours = jnp.asarray(added).reshape((1,) * (len(shape) == 2) + shape)
+    assert_close(model(jnp.asarray(x), jnp.asarray(m), ours), y, dtype)
+    assert_close(model.weights(jnp.asarray(x), jnp.asarray(m), ours), weights, dtype)
+    slopes = grad(lambda b: weighed(model(x, m, b)))(ours)
+    assert_close(slopes.reshape(given.shape), given.grad, dtype)
+
+
 @pytest.mark.parametrize("masked", [False, True])
 def test_multi_head_attention(dtype: str, masked: bool) -> None:
     model = filled(nn.MultiHeadAttention(D, H), dtype)

@@ -514,12 +514,12 @@ def _(d: Draw) -> Made:
     T, S = d.integer(1, 3), d.integer(1, 3)
     mask = d.random.random((T, S)) < 0.6
     return (
-        lambda q, k, v: ops.attend(q, k, v, mask, 0.5),
+        lambda q, k, v: ops.attend(q, k, v, mask, None, 0.5),
         [d.array((2, T, 2)), d.array((1, S, 2)), d.array((S, 3))],
     )
 
 
-@case("masked_softmax")
+@case("attend")
 def _(d: Draw) -> Made:
     T, S, causal = d.integer(1, 3), d.integer(1, 3), d.choice(True, False)
     return (

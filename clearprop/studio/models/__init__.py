@@ -88,8 +88,9 @@ With one or three axes of places all of these have one or three in place of (kh,
 - ``probability`` and ``logit_error`` float32 (T, K): of the next token, and dE/dlogit.
 - ``attention.k`` and ``attention_error.k`` float32 (heads, T, S), k = 0.. for ``attentions``: the
   weights, and dE/dweight where each weight is taken as a value of its own. ``query.k`` float32
-  (heads, T, E) and ``key.k`` (heads, S, E) made them: softmax over the keys of scale x query . key.
-  With a mask also ``seen.k`` uint8 (heads, T, S), 1 where the query sees the key; else a causal
+  (heads, T, E) and ``key.k`` (heads, S, E) made them: softmax over the keys of scale x query . key,
+  plus ``added.k`` float32 (heads, T, S) where the attention adds numbers to the scores. With a mask
+  or such numbers also ``seen.k`` uint8 (heads, T, S), 1 where the query sees the key; else a causal
   head sees keys up to the query, and any other all of them.
 - ``NAME.k`` float32 (T, H) for ``recurrent`` k and each of its ``names``, such as ``forget.0``,
   ``cell.0``, ``hidden.0``; ``NAME_error.k`` = dE/dvalue of the same at every step; ``direct.k``

@@ -47,7 +47,10 @@ def add_attentions(
         arrays[f"attention_error.{k}"] = _by_head(_error_of_weights(node))[:, :queries, :keys]
         arrays[f"query.{k}"] = query[:, :queries]
         arrays[f"key.{k}"] = key[:, :keys]
-        if _mask_of(node) is not None:
+        added = _added_to(node)
+        if added is not None:
+            arrays[f"added.{k}"] = _by_head(added)[:, :queries, :keys]
+        if _mask_of(node) is not None or added is not None:
             arrays[f"seen.{k}"] = _by_head(_seen_by(node).astype(np.uint8))[:, :queries, :keys]
         scale = float(np.asarray(output.parameters.get("scale", 1.0)))
         causal = bool(output.parameters.get("causal", False))
@@ -94,10 +97,19 @@ def _mask_of(weights: GlassNode) -> NDArray[np.bool_] | None:
     return np.asarray(given[3]) if len(given) > 3 and given[3] is not None else None
 
 
+def _added_to(weights: GlassNode) -> Numbers | None:
+    """Return the numbers that are added to the scaled scores, in the shape of the weights."""
+    given = weights.siblings[0].input_values
+    if len(given) < 5 or given[4] is None:
+        return None
+    return np.broadcast_to(np.asarray(given[4], np.float32), weights.shape)
+
+
 def _seen_by(weights: GlassNode) -> NDArray[np.bool_]:
     """Return which keys each query sees, in the shape of the weights."""
     seen = np.ones(weights.shape, bool)
     if weights.siblings[0].parameters.get("causal", False):
         seen &= np.asarray(causal_mask(*seen.shape[-2:]))
-    mask = _mask_of(weights)
-    return seen if mask is None else seen & mask
+    mask, added = _mask_of(weights), _added_to(weights)
+    seen = seen if mask is None else seen & mask
+    return seen if added is None else seen & (added != -np.inf)

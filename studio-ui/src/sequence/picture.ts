@@ -37,6 +37,8 @@ export interface Head {
   readonly key: Table;
   /** Queries by keys, 1 where the query sees the key; null without a mask, where only the order counts. */
   readonly seen: Uint8Array | null;
+  /** Queries by keys: what is added to the scaled product; null where nothing is. */
+  readonly added: Float32Array | null;
 }
 
 /** A recurrent layer. Its tables are places by units. */
@@ -88,6 +90,7 @@ function headsOf(frame: Frame, about: AttentionShown, block: number): Omit<Head,
   };
   const [weights, errors, query, key] = [parts("attention"), parts("attention_error"), parts("query"), parts("key")];
   const seen = frame.arrays.get(`seen.${block}`)?.data;
+  const added = frame.arrays.get(`added.${block}`)?.data;
   const size = about.queries * about.keys;
   return weights.map((one, head) => ({
     block,
@@ -98,6 +101,7 @@ function headsOf(frame: Frame, about: AttentionShown, block: number): Omit<Head,
     query: query[head] as Table,
     key: key[head] as Table,
     seen: seen instanceof Uint8Array ? seen.subarray(head * size, (head + 1) * size) : null,
+    added: added instanceof Float32Array ? added.subarray(head * size, (head + 1) * size) : null,
   }));
 }
 

@@ -42,6 +42,19 @@ test("a mask hides keys, which are no part of the softmax", () => {
   expect(scoresOf(one, 2).rows.map(({ key }) => key)).toEqual([0, 2]);
 });
 
+test("what is added to the scores comes before the softmax", () => {
+  const added = Float32Array.of(0, 0, 0, 0, 0, 0, 1, -2, 0.5);
+  const plain = scoresOf(head, 2).rows;
+  const { rows, sum } = scoresOf({ ...head, added }, 2);
+  expect(rows.map((row) => row.added)).toEqual([1, -2, 0.5]);
+  rows.forEach((row, k) => {
+    expect(row.score).toBeCloseTo(plain[k]!.score + row.added!);
+    const powers = plain.map((one, j) => Math.exp(one.score + added[6 + j]!));
+    expect(row.power / sum).toBeCloseTo(powers[k]! / powers.reduce((total, x) => total + x, 0), 6);
+  });
+  expect(plain[0]!.added).toBe(null);
+});
+
 test("the rows that matter, and the chosen one", () => {
   const scores = scoresOf(head, 2);
   expect(notable(scores, 9, null)).toHaveLength(3);

@@ -7,6 +7,8 @@ export interface ScoreRow {
   readonly key: number;
   /** q . k before the scale. */
   readonly product: number;
+  /** What is added to scale x product; null where nothing is. */
+  readonly added: number | null;
   readonly score: number;
   /** exp(score - largest score). */
   readonly power: number;
@@ -34,8 +36,10 @@ export function scoresOf(head: Head, query: number): ScoreRows {
   const { about, weights, errors } = head;
   const keys = Array.from({ length: weights.columns }, (_, key) => key).filter((key) => isSeen(head, query, key));
   const products = keys.map((key) => product(head, query, key));
-  const largest = products.reduce((most, x) => Math.max(most, about.scale * x), -Infinity);
-  const powers = products.map((x) => Math.exp(about.scale * x - largest));
+  const added = keys.map((key) => head.added?.[query * about.keys + key] ?? null);
+  const values = products.map((x, k) => about.scale * x + (added[k] ?? 0));
+  const largest = values.reduce((most, x) => Math.max(most, x), -Infinity);
+  const powers = values.map((x) => Math.exp(x - largest));
   const sum = powers.reduce((total, x) => total + x, 0);
   const mean = keys.reduce((total, key) => total + at(weights, query, key) * at(errors, query, key), 0);
   const rows = keys.map((key, k): ScoreRow => {
@@ -43,7 +47,8 @@ export function scoresOf(head: Head, query: number): ScoreRows {
     return {
       key,
       product: products[k] ?? NaN,
-      score: about.scale * (products[k] ?? NaN),
+      added: added[k] ?? null,
+      score: values[k] ?? NaN,
       power: powers[k] ?? NaN,
       weight,
       weightError,

@@ -34,6 +34,16 @@ class Masked(nn.Module):
         return self.output(self.attention(self.embedding(x), mask=x != ALPHABET.index("d")))
 
 
+class Added(Masked):
+    """A model whose attention adds numbers to the scores, minus infinity at the letter d."""
+
+    def __call__(self, x: Any) -> Any:
+        hidden = ops.where(x != ALPHABET.index("d"), 0.0, -jnp.inf)
+        distance = jnp.abs(jnp.arange(x.shape[1])[:, None] - jnp.arange(x.shape[1]))
+        added = hidden[:, None] - 0.5 * distance
+        return self.output(self.attention(self.embedding(x), mask=added))
+
+
 NAMES = tuple(letter.replace(" ", "␣") for letter in ALPHABET)
 
 
@@ -97,6 +107,17 @@ def test_a_weight_that_is_too_small_for_a_float_has_an_error_signal_all_the_same
     assert lost.any()
     assert (errors[lost] != 0).all()
     assert not errors[:, ~shown].any()
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_what_is_added_to_the_scores_is_shown_with_them(causal: bool) -> None:
+    frame = read(sequence_frame(of_text(Added(causal)).seen(text="abdcab")))
+    (about,) = frame.header["attentions"]
+    scores = frame.arrays["query.0"] @ frame.arrays["key.0"].swapaxes(1, 2) * about["scale"]
+    scores = np.where(frame.arrays["seen.0"], scores + frame.arrays["added.0"], -np.inf)
+    np.testing.assert_allclose(frame.arrays["attention.0"], jax.nn.softmax(scores), atol=1e-6)
+    assert (frame.arrays["attention.0"][:, :, 2] == 0).all()
+    assert not frame.arrays["attention_error.0"][:, :, 2].any()
 
 
 @pytest.mark.parametrize("causal", [False, True])
