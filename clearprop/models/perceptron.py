@@ -82,6 +82,7 @@ def rosenblatt(
     orders: Iterable[NDArray[np.integer]],
     *,
     rate: float = 1.0,
+    start: tuple[NDArray[np.floating], float] | None = None,
 ) -> Corrections:
     """Learn by Rosenblatt's rule: where y is not t, w += eta (t - y) x and b += eta (t - y).
 
@@ -95,6 +96,7 @@ def rosenblatt(
         labels: 0 or 1, (N,).
         orders: for each epoch, the order of the rows.
         rate: eta.
+        start: w (m,) and b before the first example; None begins with zeros.
 
     Raises:
         DataError: there are no examples, or a label is neither 0 nor 1.
@@ -115,6 +117,8 @@ def rosenblatt(
     points = np.asarray(inputs, np.float32).reshape(len(inputs), -1)
     eta = np.float32(rate)
     weights, bias = np.zeros(points.shape[1], np.float32), np.float32(0)
+    if start is not None:
+        weights, bias = np.array(start[0], np.float32), np.float32(start[1])
     counts: list[int] = []
     for order in orders:
         wrong = 0

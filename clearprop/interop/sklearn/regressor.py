@@ -13,6 +13,8 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import Tags
 
 from clearprop import nn
+from clearprop.errors import DataError
+from clearprop.interop.sklearn.labels import ANEW
 from clearprop.interop.sklearn.network import NetworkEstimator
 
 
@@ -36,10 +38,20 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         made = self._made(X)
         return made[:, 0] if self._is_flat else made
 
-    def _encoded(self, y: NDArray[Any], classes: object = None) -> NDArray[Any]:
+    def _encoded(self, y: NDArray[Any], classes: object, *, reset: bool) -> NDArray[Any]:
         del classes
-        self._is_flat = y.ndim == 1
-        return np.asarray(y, np.float32).reshape(len(y), -1)
+        targets = np.asarray(y, np.float32).reshape(len(y), -1)
+        if reset:
+            self._is_flat, self.n_outputs_ = y.ndim == 1, targets.shape[1]
+        elif targets.shape[1] != self.n_outputs_:
+            raise DataError(
+                "there are other numbers to predict than before",
+                where="y",
+                given=f"{targets.shape[1]} of an example",
+                expected=f"{self.n_outputs_}",
+                fix=ANEW,
+            )
+        return targets
 
     def _outputs(self, targets: NDArray[Any]) -> int:
         return int(targets.shape[1])
