@@ -6,7 +6,7 @@ Shape letters: N examples, F features, K classes.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -20,16 +20,17 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from clearprop.data import epoch_order
 from clearprop.interop.sklearn.estimator import dense
 from clearprop.interop.sklearn.labels import numbered, places_of
-from clearprop.models.perceptron import Corrections, rosenblatt
+from clearprop.models.perceptron import kesler, rosenblatt
 
 
 class PerceptronClassifier(ClassifierMixin, BaseEstimator):
     """Rosenblatt's perceptron: where it is wrong, ``w += eta (t - y) x`` and ``b += eta (t - y)``.
 
-    Of two classes one neuron tells the second from the first. Of more, there is a neuron for each
-    class, which learns to tell it from all others; the class of the largest ``w x + b`` is
-    predicted. The rule ends at the first epoch without an error. It does not end where no
-    hyperplane separates the classes; a warning says so.
+    Of two classes one neuron tells the second from the first. Of more, there is a neuron for each,
+    and the class of the largest ``w x + b`` is predicted; an error moves the neuron of the true
+    class towards the example and that of the predicted class away from it. The rule ends at the
+    first epoch without an error. It does not end where no hyperplanes separate the classes; a
+    warning says so.
 
     Args:
         learning_rate: eta. Weights begin at 0, so it scales them and changes no prediction.
@@ -41,23 +42,25 @@ class PerceptronClassifier(ClassifierMixin, BaseEstimator):
         classes_: the classes, (K,).
         coef_: w, (1, F) for two classes, else (K, F).
         intercept_: b, (1,) or (K,).
-        corrections_: number of corrections of each neuron in each epoch.
-        n_iter_: epochs of the neuron that learned longest.
+        corrections_: number of corrections in each epoch.
+        n_iter_: how many epochs were trained.
         n_features_in_: F.
         feature_names_in_: names of the columns, where a frame was given.
 
     >>> from sklearn.datasets import load_iris
     >>> x, y = load_iris(return_X_y=True)
     >>> neuron = PerceptronClassifier(random_state=0).fit(x, y == 0)
-    >>> neuron.score(x, y == 0), neuron.corrections_[0][-1]
+    >>> neuron.score(x, y == 0), neuron.corrections_[-1]
     (1.0, 0)
 
     Source: Rosenblatt (1958), *The perceptron: a probabilistic model for information storage and
-    organization in the brain*; the conventions of `sklearn.linear_model.Perceptron`.
+    organization in the brain*; Nilsson (1965), *Learning machines*, for several classes; the
+    conventions of `sklearn.linear_model.Perceptron`.
     """
 
     classes_: NDArray[Any]
     coef_: NDArray[np.float64]
+    corrections_: tuple[int, ...]
     intercept_: NDArray[np.float64]
 
     def __init__(
@@ -91,17 +94,13 @@ class PerceptronClassifier(ClassifierMixin, BaseEstimator):
         def orders() -> Iterator[NDArray[np.integer]]:
             return (epoch_order(len(inputs), seed, epoch) for epoch in range(self.epochs))
 
-        learned = self._learn(inputs, labels, orders, goes_on=goes_on)
-        self.corrections_ = [one.counts for one in learned]
-        self.n_iter_ = max(len(one.counts) for one in learned)
-        wrong = [i for i, one in enumerate(learned) if not one.ended]
-        if wrong:
-            two = len(learned) == 1
-            names = [str(self.classes_[1 if two else i]) for i in wrong]
+        self.corrections_ = self._learn(inputs, labels, orders(), goes_on=goes_on)
+        self.n_iter_ = len(self.corrections_)
+        if self.corrections_ and self.corrections_[-1]:
             warnings.warn(
-                f"after {self.epochs} epochs there are still errors: no hyperplane was found that "
-                f"separates {', '.join(names)} from the rest. Where there is none, the rule never "
-                "ends: NetworkClassifier has hidden units; else give more epochs",
+                f"after {self.epochs} epochs there are still errors: {self.corrections_[-1]} "
+                "corrections in the last one. The rule ends only where hyperplanes separate the "
+                "classes: give more epochs, or use NetworkClassifier, which has hidden units",
                 ConvergenceWarning,
                 stacklevel=2,
             )
@@ -122,12 +121,9 @@ class PerceptronClassifier(ClassifierMixin, BaseEstimator):
         goes_on = hasattr(self, "coef_")
         inputs, labels = self._examples(X, y, reset=not goes_on, classes=classes)
         once = [np.arange(len(inputs))]
-        learned = self._learn(inputs, labels, lambda: once, goes_on=goes_on)
-        before = self.corrections_ if goes_on else [()] * len(learned)
-        self.corrections_ = [
-            (*counts, *one.counts) for counts, one in zip(before, learned, strict=True)
-        ]
-        self.n_iter_ = len(self.corrections_[0])
+        before = self.corrections_ if goes_on else ()
+        self.corrections_ = (*before, *self._learn(inputs, labels, once, goes_on=goes_on))
+        self.n_iter_ = len(self.corrections_)
         return self
 
     def decision_function(self, X: object) -> NDArray[np.float64]:
@@ -159,21 +155,23 @@ class PerceptronClassifier(ClassifierMixin, BaseEstimator):
         self,
         inputs: NDArray[np.float32],
         labels: NDArray[np.intp],
-        orders: Callable[[], Iterable[NDArray[np.integer]]],
+        orders: Iterable[NDArray[np.integer]],
         *,
         goes_on: bool,
-    ) -> list[Corrections]:
-        ones = [1] if len(self.classes_) == 2 else range(len(self.classes_))
-        learned = []
-        for row, one in enumerate(ones):
-            start = (self.coef_[row], self.intercept_[row]) if goes_on else None
-            truth = (labels == one).astype(int)
-            learned.append(
-                rosenblatt(inputs, truth, orders(), rate=self.learning_rate, start=start)
-            )
-        self.coef_ = np.stack([one.weights for one in learned]).astype(np.float64)
-        self.intercept_ = np.array([one.bias for one in learned])
-        return learned
+    ) -> tuple[int, ...]:
+        """Learn, and return the corrections of each epoch."""
+        rate, count = self.learning_rate, len(self.classes_)
+        start = (self.coef_, self.intercept_) if goes_on else None
+        if count > 2:
+            machine = kesler(inputs, labels, count, orders, rate=rate, start=start)
+            self.coef_ = machine.weights.astype(np.float64)
+            self.intercept_ = machine.biases.astype(np.float64)
+            return machine.counts
+        first = None if start is None else (start[0][0], float(start[1][0]))
+        learned = rosenblatt(inputs, labels, orders, rate=rate, start=first)
+        self.coef_ = learned.weights[None].astype(np.float64)
+        self.intercept_ = np.array([learned.bias])
+        return learned.counts
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
