@@ -49,7 +49,7 @@ class Setting(NamedTuple):
     name: str
     hidden: tuple[int, ...]
     batch_size: int
-    dtype: type[np.floating[Any]]
+    dtype: type[np.floating]
 
 
 SETTINGS = (

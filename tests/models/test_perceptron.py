@@ -121,13 +121,13 @@ def test_several_classes_are_one_perceptron_of_kesler() -> None:
     # Kesler: one row for each example and each other class, with x at the place of the true class
     # and -x at that of the other; a plain perceptron without a bias has the same answers.
     one = np.c_[x, np.ones(len(x), np.float32)]
-    found = np.zeros((3, 3), np.float32)
+    found = np.zeros((3, 5), np.float32)
     for epoch, count in enumerate(learned.counts):
         wrong = 0
         for row, truth in zip(one, t, strict=True):
             said = (found @ row).argmax()
             if said != truth:
-                rows_of_kesler = np.zeros((3, 3), np.float32)
+                rows_of_kesler = np.zeros((3, 5), np.float32)
                 rows_of_kesler[truth], rows_of_kesler[said] = row, -row
                 assert (found * rows_of_kesler).sum() <= 0
                 found += rows_of_kesler

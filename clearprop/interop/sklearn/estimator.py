@@ -62,7 +62,7 @@ class ModelEstimator(BaseEstimator):
         X = validate_data(self, X, reset=reset, accept_sparse=True, dtype=dtype, allow_nd=allow_nd)
         return dense(X)
 
-    def _prepared(self, X: object, *, allow_nd: bool = False) -> NDArray[np.floating[Any]]:
+    def _prepared(self, X: object, *, allow_nd: bool = False) -> NDArray[np.floating]:
         """Return new examples as a trained module takes them, (N, ...)."""
         check_is_fitted(self)
         return self._inputs(X, reset=False, dtype=KINDS, allow_nd=allow_nd)
@@ -240,7 +240,7 @@ class GradientEstimator(ModelEstimator, abc.ABC):
         return stepper, stepper.first_state(state)
 
 
-def computed(module: nn.Module, inputs: NDArray[Any]) -> NDArray[np.floating[Any]]:
+def computed(module: nn.Module, inputs: NDArray[Any]) -> NDArray[np.floating]:
     """Return the outputs of a trained module, (N, ...), in the type of the inputs.
 
     In float64 an example has the same outputs whichever others are beside it, up to rounding that
@@ -252,9 +252,9 @@ def computed(module: nn.Module, inputs: NDArray[Any]) -> NDArray[np.floating[Any
         return evaluation.outputs(jax.tree.map(_doubled, module), inputs, None)
 
 
-def dense(X: Any) -> NDArray[Any]:
+def dense(X: object) -> NDArray[Any]:
     """Return numbers as a network takes them: a sparse matrix with its zeros."""
-    return np.ascontiguousarray(X.toarray() if hasattr(X, "toarray") else X)
+    return np.ascontiguousarray(X.toarray() if hasattr(X, "toarray") else np.asarray(X))
 
 
 def _doubled(values: Any) -> Any:

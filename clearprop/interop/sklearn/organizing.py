@@ -158,7 +158,7 @@ class SelfOrganizingMapTransformer(
             start=self.start,
         )
 
-    def transform(self, X: object) -> NDArray[np.floating[Any]]:
+    def transform(self, X: object) -> NDArray[np.floating]:
         """Return the distance of each example to every unit, (N, M), in the type of the inputs."""
         inputs = self._prepared(X)
         return np.asarray(np.sqrt(computed(self.model_, inputs)))

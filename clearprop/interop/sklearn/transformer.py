@@ -238,13 +238,13 @@ class NetworkTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Grad
 
     # --- features ---------------------------------------------------------------------------------
 
-    def transform(self, X: object) -> NDArray[np.floating[Any]]:
+    def transform(self, X: object) -> NDArray[np.floating]:
         """Return the features of each example, (N, C), in the type of the inputs."""
         inputs = self._prepared(X, allow_nd=self._takes_nd)
         return computed(_Encoding(self.model_), inputs)
 
     @available_if(_decodes)
-    def inverse_transform(self, X: object) -> NDArray[np.floating[Any]]:
+    def inverse_transform(self, X: object) -> NDArray[np.floating]:
         """Return the examples that belong to features: (N, C) to (N, F), or as the model has them.
 
         Of a Boltzmann machine it is the mean of the visible units given the hidden ones.
@@ -271,7 +271,7 @@ class NetworkTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Grad
         return tags
 
 
-def _check_chances(inputs: NDArray[np.floating[Any]]) -> None:
+def _check_chances(inputs: NDArray[np.floating]) -> None:
     """Raise unless all numbers are chances; `fit` checks it too, with a fix for its own options."""
     low, high = float(inputs.min()), float(inputs.max())
     if low < 0 or high > 1:
