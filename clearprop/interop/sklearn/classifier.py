@@ -60,6 +60,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         validation_loss_curve_: that of the held-out examples; empty where none are.
         loss_: the last of ``loss_curve_``.
         n_iter_: how many epochs were trained.
+        n_features_in_: how many features there are.
+        feature_names_in_: names of the columns, where a frame was given.
 
     >>> x, y = np.array([[0.0], [0.2], [0.8], [1.0]]), ["low", "low", "high", "high"]
     >>> network = NetworkClassifier((8,), epochs=300, learning_rate=0.05, random_state=0).fit(x, y)
