@@ -20,7 +20,6 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import BernoulliRBM
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler, scale
-from sklearn.utils.estimator_checks import check_estimator
 
 import clearprop as cp
 from clearprop import models, nn
@@ -341,13 +340,3 @@ def test_the_side_of_a_map_follows_from_the_examples() -> None:
 @pytest.mark.parametrize("made", [small_coder(), PerceptronClassifier(), small_map()], ids=repr)
 def test_they_are_shown_as_html(made: Any) -> None:
     assert type(made).__name__ in made._repr_html_()
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
-def test_a_machine_of_chances_holds_every_check_behind_a_scaler() -> None:
-    machine = NetworkTransformer((8,), algorithm="rbm", epochs=5)
-    results = check_estimator(make_pipeline(MinMaxScaler(clip=True), machine), on_skip=None)
-    assert {one["check_name"] for one in results if one["status"] != "passed"} <= {
-        "check_array_api_input"
-    }
