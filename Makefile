@@ -76,6 +76,7 @@ test-peers: $(PEERS)/.installed-test
 bench: $(VENV)/.installed-bench $(PEERS)/.installed-test
 	$(BIN)/python -m benchmarks --python torch=$(PEERS)/bin/python
 	$(BIN)/python -m benchmarks.without_targets
+	$(BIN)/python -m benchmarks.estimators
 	$(PEERS)/bin/python -m benchmarks.deep_q
 
 format: $(VENV)/.installed-test

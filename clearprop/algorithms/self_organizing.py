@@ -276,7 +276,7 @@ class SelfOrganizing(Learning):
         """
         som, examples = as_map(model, self.name), len(data.train)
         if som.units > examples:
-            side = max(1, min(int(math.sqrt(examples)), int(math.sqrt(5 * math.sqrt(examples)))))
+            side = usual_side(examples)
             raise ConfigurationError(
                 "the map is larger than the data",
                 where="SelfOrganizingMap",
@@ -286,6 +286,18 @@ class SelfOrganizing(Learning):
                 fix=run_option("rows", side) + ", " + run_option("columns", side),
             )
         super().check(model, data, batch_size)
+
+
+def usual_side(examples: int) -> int:
+    """Return the side of a square map of about 5 sqrt(N) units, and no more than N.
+
+    >>> usual_side(150), usual_side(4)
+    (7, 2)
+
+    Source: Vesanto et al. (2000), *SOM toolbox for Matlab 5*.
+    """
+    units = min(examples, int(5 * math.sqrt(examples)))
+    return max(1, math.isqrt(units))
 
 
 def _gathered(som: SelfOrganizingMap, x: Array) -> tuple[Array, Array, Array]:

@@ -25,7 +25,7 @@ from clearprop.models.partition import (
     exact_log_partition,
     log_likelihood,
 )
-from clearprop.models.perceptron import Perceptron, rosenblatt
+from clearprop.models.perceptron import Perceptron, kesler, rosenblatt
 from clearprop.models.q_network import QNetwork
 from clearprop.models.rbm import RBM
 from clearprop.models.recurrent_language_model import RecurrentLanguageModel
@@ -81,6 +81,7 @@ __all__ = [
     "exact_log_partition",
     "generate",
     "greedy_search",
+    "kesler",
     "log_likelihood",
     "mlp_gan",
     "resnet18",

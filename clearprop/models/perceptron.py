@@ -82,6 +82,7 @@ def rosenblatt(
     orders: Iterable[NDArray[np.integer]],
     *,
     rate: float = 1.0,
+    start: tuple[NDArray[np.floating], float] | None = None,
 ) -> Corrections:
     """Learn by Rosenblatt's rule: where y is not t, w += eta (t - y) x and b += eta (t - y).
 
@@ -95,6 +96,7 @@ def rosenblatt(
         labels: 0 or 1, (N,).
         orders: for each epoch, the order of the rows.
         rate: eta.
+        start: w (m,) and b before the first example; None begins with zeros.
 
     Raises:
         DataError: there are no examples, or a label is neither 0 nor 1.
@@ -115,6 +117,8 @@ def rosenblatt(
     points = np.asarray(inputs, np.float32).reshape(len(inputs), -1)
     eta = np.float32(rate)
     weights, bias = np.zeros(points.shape[1], np.float32), np.float32(0)
+    if start is not None:
+        weights, bias = np.array(start[0], np.float32), np.float32(start[1])
     counts: list[int] = []
     for order in orders:
         wrong = 0
@@ -129,3 +133,79 @@ def rosenblatt(
         if not wrong:
             break
     return Corrections(weights, float(bias), tuple(counts))
+
+
+class LinearMachine(NamedTuple):
+    """The result of `kesler`.
+
+    Attributes:
+        weights: w of each class, float32 (K, m).
+        biases: b of each class, float32 (K,).
+        counts: number of corrections in each epoch; learning ends after the first epoch with 0.
+    """
+
+    weights: NDArray[np.float32]
+    biases: NDArray[np.float32]
+    counts: tuple[int, ...]
+
+
+def kesler(
+    inputs: NDArray[np.generic],
+    labels: NDArray[np.integer],
+    classes: int,
+    orders: Iterable[NDArray[np.integer]],
+    *,
+    rate: float = 1.0,
+    start: tuple[NDArray[np.floating], NDArray[np.floating]] | None = None,
+) -> LinearMachine:
+    """Learn several classes by Rosenblatt's rule: the largest z_k = w_k x + b_k is the class.
+
+    Where k is predicted and t is true, w_t += eta x and b_t += eta, and w_k -= eta x and b_k -=
+    eta. Kesler's construction makes this Rosenblatt's rule for the difference of both, so it stops
+    if there are any weights that tell all classes.
+
+    Args:
+        inputs: (N, m).
+        labels: from 0 to K - 1, (N,).
+        classes: K.
+        orders: for each epoch, the order of the rows.
+        rate: eta.
+        start: w (K, m) and b (K,) before the first example; None begins with zeros.
+
+    Raises:
+        DataError: there are no examples, or a label is none of the numbers of the classes.
+
+    >>> x = np.array([[0.0, 0], [0, 1], [1, 0]])
+    >>> kesler(x, np.array([0, 1, 2]), 3, [np.arange(3)] * 20).counts
+    (2, 1, 0)
+
+    Source: Nilsson (1965), *Learning machines*; Duda and Hart (1973), *Pattern classification and
+    scene analysis*, section 5.12.
+    """
+    if not len(inputs) or not np.isin(labels, np.arange(classes)).all():
+        raise DataError(
+            "the rule needs examples with the numbers of their classes",
+            given=f"{len(inputs)} examples, labels {np.unique(labels)[:10].tolist()}",
+            expected=f"labels from 0 to {classes - 1}",
+        )
+    points = np.asarray(inputs, np.float32).reshape(len(inputs), -1)
+    eta = np.float32(rate)
+    weights, biases = np.zeros((classes, points.shape[1]), np.float32), np.zeros(classes, "f4")
+    if start is not None:
+        weights, biases = np.array(start[0], np.float32), np.array(start[1], np.float32)
+    counts: list[int] = []
+    for order in orders:
+        wrong = 0
+        for row in order:
+            x, truth = points[row], labels[row]
+            predicted = (weights @ x + biases).argmax()
+            if predicted != truth:
+                weights[truth] += eta * x
+                weights[predicted] -= eta * x
+                biases[truth] += eta
+                biases[predicted] -= eta
+                wrong += 1
+        counts.append(wrong)
+        if not wrong:
+            break
+    return LinearMachine(weights, biases, tuple(counts))

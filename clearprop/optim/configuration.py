@@ -12,7 +12,7 @@ import numbers
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, SupportsIndex, TypeVar, cast
 
 import jax
 import numpy as np
@@ -52,6 +52,12 @@ class Configured:
         if self.name is None:
             raise _unrecordable(f"an unnamed {type(self).__name__}")
         return {"name": self.name, **{key: _encode(x) for key, x in self.options.items()}}
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+        """Copies and pickles are made again by name, as the functions inside have none."""
+        if self.name is None:
+            return cast("tuple[Any, ...]", super().__reduce_ex__(protocol))
+        return _made_again, (self.name, dict(self.options))
 
     def __repr__(self) -> str:
         if self.name is None:
@@ -194,6 +200,10 @@ def build(name: str, options: Mapping[str, object], expected: type[T]) -> T:
             expected=f"the name of a function that makes a {expected.__name__.lower()}",
         )
     return made
+
+
+def _made_again(name: str, options: Mapping[str, object]) -> Configured:
+    return build(name, options, Configured)
 
 
 def rebuild(config: Mapping[str, object], expected: type[T]) -> T:

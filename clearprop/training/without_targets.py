@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import NoReturn
 
@@ -12,15 +13,16 @@ from clearprop.training.algorithm import Array
 
 def without_targets(name: str, error_name: str) -> nn.Loss:
     """Return how the runs of an algorithm without targets are read: by their names alone."""
-
-    def refuse(outputs: Array, targets: Array) -> NoReturn:
-        raise ConfigurationError(
-            "outputs are not compared with targets in this kind of learning",
-            where=name,
-            fix="run.history has what was measured",
-        )
-
+    refuse = functools.partial(_refuse, where=name)  # unlike a function in here it can be pickled
     return nn.Loss(name, refuse, refuse, error_name, "regression", comparable=False)
+
+
+def _refuse(outputs: Array, targets: Array, *, where: str) -> NoReturn:
+    raise ConfigurationError(
+        "outputs are not compared with targets in this kind of learning",
+        where=where,
+        fix="run.history has what was measured",
+    )
 
 
 def reported_loss(config: Mapping[str, object]) -> nn.Loss | None:

@@ -19,9 +19,15 @@ from sklearn.preprocessing import StandardScaler, scale
 from sklearn.utils.estimator_checks import check_estimator
 
 import clearprop as cp
-from clearprop import nn, ops
-from clearprop.errors import ConfigurationError, DataError, ShapeError
-from clearprop.interop.sklearn import NetworkClassifier, NetworkRegressor
+from clearprop import nn, ops, optim
+from clearprop.errors import ConfigurationError, DataError, NonFiniteError, ShapeError
+from clearprop.interop.sklearn import (
+    NetworkClassifier,
+    NetworkRegressor,
+    NetworkTransformer,
+    PerceptronClassifier,
+    SelfOrganizingMapTransformer,
+)
 
 IRIS = load_iris()
 X, Y = scale(IRIS.data), IRIS.target
@@ -43,10 +49,21 @@ def same(one: Any, other: Any) -> bool:
 @pytest.mark.slow
 # The checks give data that scikit-learn and clearprop warn of, such as classes to a regressor.
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("estimator", [NetworkClassifier(), NetworkRegressor()], ids=repr)
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        NetworkClassifier(),
+        NetworkRegressor(),
+        NetworkTransformer(epochs=20),
+        NetworkTransformer(algorithm="gaussian_rbm", epochs=20),
+        PerceptronClassifier(),
+        SelfOrganizingMapTransformer(),
+    ],
+    ids=repr,
+)
 def test_every_check_of_scikit_learn_holds(estimator: Any) -> None:
     results = check_estimator(estimator, on_skip=None)
-    assert len(results) > 50
+    assert len(results) > 40
     skipped = {one["check_name"] for one in results if one["status"] != "passed"}
     # A setting asks for arrays of other libraries; several labels have no decision function.
     assert skipped <= {
@@ -112,10 +129,80 @@ def test_partial_fits_go_on_and_survive_pickling() -> None:
     assert same(copied.partial_fit(X, Y), one.partial_fit(X, Y))  # the optimizer went along
 
 
-def test_a_label_outside_the_classes() -> None:
+def test_what_is_set_between_partial_fits_holds() -> None:
+    network = small().partial_fit(X, Y)
+    network.set_params(learning_rate=1e-9).partial_fit(X, Y)
+    before = network.loss_
+    assert network.partial_fit(X, Y).loss_ == pytest.approx(before, rel=1e-5)
+    network.set_params(learning_rate=0.01).partial_fit(X, Y)
+    assert network.partial_fit(X, Y).loss_ < 0.99 * before
+    network.set_params(activation="tanh", optimizer="sgd").partial_fit(X, Y)
+    assert network.n_iter_ == 6
+    assert repr(network.model_.activation) == repr(nn.Activation("tanh"))
+
+
+def test_what_was_remembered_goes_on_where_it_has_the_same_form() -> None:
+    def state(network: Any) -> Any:
+        return network._state.optimizer
+
+    network = small().partial_fit(X, Y).partial_fit(X, Y)
+    network.set_params(learning_rate=0.02).partial_fit(X, Y)
+    assert int(state(network).step) == 3
+    before = type(state(network))
+    network.set_params(optimizer="momentum").partial_fit(X, Y)
+    assert type(state(network)) is not before
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_another_model_cannot_go_on(warm: bool) -> None:
+    network = small(warm_start=warm, epochs=1)
+    go_on = network.fit if warm else network.partial_fit
+    go_on(X, Y)
+    network.set_params(model=(9,))
+    with pytest.raises(ConfigurationError, match="model was changed") as error:
+        go_on(X, Y)
+    assert "clone(estimator)" in str(error.value)
+    network.set_params(model=(8,), dropout=0.1)
+    go_on(X, Y)  # the weights fit
+
+
+def test_a_warm_start_takes_the_settings_of_now() -> None:
+    network = small(warm_start=True, epochs=1).fit(X, Y).set_params(activation="tanh").fit(X, Y)
+    assert repr(network.model_.activation) == repr(nn.Activation("tanh"))
+
+
+def test_steps_that_are_not_finite_end() -> None:
+    network = NetworkRegressor((4,), optimizer="sgd", random_state=0).partial_fit(X, X[:, 0])
+    before = weights(network)
+    network.set_params(learning_rate=1e38)
+    with pytest.raises(NonFiniteError, match="is not finite"):
+        network.partial_fit(1e3 * X, X[:, 0])
+    assert all(map(np.array_equal, weights(network), before))
+
+
+def test_labels_that_were_not_announced() -> None:
     with pytest.raises(DataError, match="labels outside the classes") as error:
         small().partial_fit(X, Y, classes=[0, 1])
     assert "2" in str(error.value)
+    network = small().partial_fit(X, Y)
+    with pytest.raises(DataError, match="others than in the first"):
+        network.partial_fit(X, Y, classes=[0, 1])
+    with pytest.raises(DataError, match="of another kind"):
+        network.partial_fit(X, np.eye(3, dtype=int)[Y])
+    several = small().partial_fit(X, np.eye(3, dtype=int)[Y])
+    with pytest.raises(DataError, match="of another kind"):
+        several.partial_fit(X, Y)
+    with pytest.raises(DataError, match="of another kind"):
+        several.partial_fit(X, np.eye(4, dtype=int)[Y])
+    with pytest.raises(DataError, match="other numbers to predict"):
+        NetworkRegressor((4,)).partial_fit(X, X[:, 0]).partial_fit(X, X[:, :2])
+
+
+def test_an_optimizer_with_options_is_cloned_and_pickled() -> None:
+    network = small(optimizer=optim.adam(0.01, beta1=0.8), learning_rate=None)
+    twin = pickle.loads(pickle.dumps(clone(network)))
+    assert same(network.fit(X, Y), twin.fit(X, Y))
+    assert repr(twin.optimizer) == repr(network.optimizer)
 
 
 def test_a_warm_start_begins_where_the_last_fit_ended() -> None:

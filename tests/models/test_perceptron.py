@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.datasets import load_iris
 
 from clearprop import nn, optim, tree
 from clearprop.autodiff import value_and_grad
 from clearprop.errors import DataError
-from clearprop.models import Perceptron, rosenblatt
+from clearprop.models import Perceptron, kesler, rosenblatt
 from clearprop.nn.losses import perceptron
 from clearprop.recipes.separation import margin, separate
 
@@ -107,3 +108,47 @@ def test_the_rate_changes_no_answer() -> None:
 def test_labels_that_are_none(labels: list[int]) -> None:
     with pytest.raises(DataError, match="labels of 0 or 1"):
         rosenblatt(XS[: 0 if not labels else 4], np.array(labels), in_order(1))
+
+
+def test_several_classes_are_one_perceptron_of_kesler() -> None:
+    iris = load_iris()
+    length = iris.data[:, 2]
+    rows = np.flatnonzero((length < 4.6) | (length > 5.2))  # three planes tell these apart
+    x, t = iris.data[rows].astype(np.float32), iris.target[rows]
+    learned = kesler(x, t, 3, in_order(500, len(x)))
+    assert learned.counts[-1] == 0
+    assert ((x @ learned.weights.T + learned.biases).argmax(axis=1) == t).all()
+    # Kesler: one row for each example and each other class, with x at the place of the true class
+    # and -x at that of the other; a plain perceptron without a bias has the same answers.
+    one = np.c_[x, np.ones(len(x), np.float32)]
+    found = np.zeros((3, 5), np.float32)
+    for epoch, count in enumerate(learned.counts):
+        wrong = 0
+        for row, truth in zip(one, t, strict=True):
+            said = (found @ row).argmax()
+            if said != truth:
+                rows_of_kesler = np.zeros((3, 5), np.float32)
+                rows_of_kesler[truth], rows_of_kesler[said] = row, -row
+                assert (found * rows_of_kesler).sum() <= 0
+                found += rows_of_kesler
+                wrong += 1
+        assert wrong == count, epoch
+    np.testing.assert_allclose(found, np.c_[learned.weights, learned.biases], atol=1e-3)
+
+
+def test_it_goes_on_from_given_weights() -> None:
+    targets = np.array([0, 0, 0, 1])
+    once = rosenblatt(XS, targets, in_order(3))
+    then = rosenblatt(XS, targets, in_order(17), start=(once.weights, once.bias))
+    whole = rosenblatt(XS, targets, in_order(20))
+    assert once.counts + then.counts == whole.counts
+    np.testing.assert_array_equal(then.weights, whole.weights)
+    machine = kesler(XS, targets, 2, in_order(2))
+    after = kesler(XS, targets, 2, in_order(20), start=(machine.weights, machine.biases))
+    assert machine.counts + after.counts == kesler(XS, targets, 2, in_order(22)).counts
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2, 3], [0, -1, 1, 2]])
+def test_labels_that_are_no_numbers_of_classes(labels: list[int]) -> None:
+    with pytest.raises(DataError, match="numbers of their classes"):
+        kesler(XS, np.array(labels), 3, in_order(1))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from typing import Any
 
 import jax
@@ -120,3 +122,23 @@ def test_the_options_of_a_name_are_listed_in_order() -> None:
     assert configuration.options_of("momentum") == ["learning_rate", "momentum"]
     with pytest.raises(ConfigurationError, match="momentun"):
         configuration.options_of("momentun")
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
+)
+def test_a_copy_does_the_same(copied: Any) -> None:
+    rate = schedules.cosine(0.5, steps=10)
+    rule = optim.chain(optim.clip_by_value(1.0), optim.adam(rate, beta1=0.8))
+    twin = copied(rule)
+    assert twin.to_config() == rule.to_config()
+    parameters = {"w": jnp.array([1.0, -2.0])}
+    made = [
+        one.update(parameters, one.init(parameters), parameters)[0]["w"] for one in (rule, twin)
+    ]
+    np.testing.assert_array_equal(*made)
+
+
+def test_one_that_was_made_by_hand_is_copied_with_its_functions() -> None:
+    rule = optim.Optimizer(lambda parameters: (), lambda gradients, state, _: (gradients, state))
+    assert copy.deepcopy(rule).update is rule.update

@@ -10,6 +10,15 @@
 """
 
 from clearprop.interop.sklearn.classifier import NetworkClassifier
+from clearprop.interop.sklearn.organizing import SelfOrganizingMapTransformer
+from clearprop.interop.sklearn.perceptron import PerceptronClassifier
 from clearprop.interop.sklearn.regressor import NetworkRegressor
+from clearprop.interop.sklearn.transformer import NetworkTransformer
 
-__all__ = ["NetworkClassifier", "NetworkRegressor"]
+__all__ = [
+    "NetworkClassifier",
+    "NetworkRegressor",
+    "NetworkTransformer",
+    "PerceptronClassifier",
+    "SelfOrganizingMapTransformer",
+]

@@ -18,6 +18,7 @@ from sklearn.utils.validation import column_or_1d
 
 from clearprop import nn, optim
 from clearprop.errors import DataError
+from clearprop.interop.sklearn.labels import ANEW, numbered, places_of
 from clearprop.interop.sklearn.network import NetworkEstimator
 from clearprop.nn.activation import ActivationLike
 from clearprop.training.predictions import probabilities
@@ -59,6 +60,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         validation_loss_curve_: that of the held-out examples; empty where none are.
         loss_: the last of ``loss_curve_``.
         n_iter_: how many epochs were trained.
+        n_features_in_: how many features there are.
+        feature_names_in_: names of the columns, where a frame was given.
 
     >>> x, y = np.array([[0.0], [0.2], [0.8], [1.0]]), ["low", "low", "high", "high"]
     >>> network = NetworkClassifier((8,), epochs=300, learning_rate=0.05, random_state=0).fit(x, y)
@@ -67,6 +70,9 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
 
     Source: the conventions of `sklearn.neural_network.MLPClassifier`.
     """
+
+    classes_: NDArray[Any]
+    _multilabel: bool
 
     # scikit-learn reads the parameters of an estimator from this signature, so all stand here.
     def __init__(
@@ -125,27 +131,22 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         """Return the logarithm of `predict_proba`."""
         return np.asarray(np.log(self.predict_proba(X)))
 
-    def _encoded(self, y: NDArray[Any], classes: object = None) -> NDArray[Any]:
+    def _encoded(self, y: NDArray[Any], classes: object, *, reset: bool) -> NDArray[Any]:
         check_classification_targets(y)
-        self._multilabel = type_of_target(y) == MULTILABEL
-        if self._multilabel:
-            dense = y.toarray() if hasattr(y, "toarray") else y
-            self.classes_ = np.arange(dense.shape[1])
-            return np.asarray(dense, np.float32)
-        labels = column_or_1d(y, warn=True)
-        found = np.unique(labels)
-        known = found if classes is None else np.unique(np.asarray(classes))
-        strange = np.setdiff1d(found, known)
-        if len(strange):
-            raise DataError(
-                "there are labels outside the classes",
-                where="y",
-                given=", ".join(map(str, strange[:5])),
-                expected=", ".join(map(str, known[:10])),
-                fix="name all classes in the first partial_fit, or fit anew without warm_start",
-            )
-        self.classes_ = known
-        return np.asarray(np.searchsorted(known, labels), np.int32)
+        multilabel = type_of_target(y) == MULTILABEL
+        if not reset and multilabel != self._multilabel:
+            raise _of_another_kind(KINDS[multilabel], KINDS[self._multilabel])
+        if multilabel:
+            y = np.asarray(y.toarray() if hasattr(y, "toarray") else y, np.float32)
+            if not reset and y.shape[1] != len(self.classes_):
+                raise _of_another_kind(f"{y.shape[1]} labels", f"{len(self.classes_)} labels")
+            self._multilabel, self.classes_ = True, np.arange(y.shape[1])
+            return y
+        y = column_or_1d(y, warn=True)
+        known = numbered(y, classes, None if reset else self.classes_)
+        places = places_of(y, known)
+        self._multilabel, self.classes_ = False, known
+        return places.astype(np.int32)
 
     def _outputs(self, targets: NDArray[Any]) -> int:
         del targets
@@ -170,3 +171,17 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+KINDS = ("one class of each example", "several labels of each example")
+
+
+def _of_another_kind(given: str, expected: str) -> DataError:
+    """Return the error for targets that do not go on with those before."""
+    return DataError(
+        "the targets are of another kind than before",
+        where="y",
+        given=given,
+        expected=expected,
+        fix=ANEW,
+    )

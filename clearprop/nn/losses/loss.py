@@ -17,6 +17,10 @@ from clearprop.errors import ShapeError
 from clearprop.nn.fields import Array
 
 
+def _mean_itself(mean: Array | np.floating) -> Array | np.floating:
+    return mean
+
+
 @dataclass(frozen=True)
 class Loss:
     """A loss, and the error that is reported with it.
@@ -48,7 +52,7 @@ class Loss:
     error: Callable[[Array, Array], Array]
     error_name: str
     task: str
-    finish: Callable[[Array | np.floating], Array | np.floating] = lambda mean: mean
+    finish: Callable[[Array | np.floating], Array | np.floating] = _mean_itself
     threshold: float | None = None
     skips_negative: bool = False
     smoothing: float = 0.0
