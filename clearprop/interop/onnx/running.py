@@ -1,0 +1,221 @@
+"""The run of a graph: every step reads values by name, calls its layer, and names the outputs."""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from clearprop.autodiff.tape import strip
+from clearprop.errors import ClearpropError, ModelError
+from clearprop.interop.onnx.graph import Graph, Step
+from clearprop.interop.onnx.node import Empty, GraphValue, Node
+from clearprop.interop.onnx.table import Row
+from clearprop.nn.module import Module
+
+_INT32 = np.iinfo(np.int32)
+
+
+class Scope:
+    """The values of one run of a graph; those of the graphs around it can be read too.
+
+    Args:
+        graph: whose steps are computed.
+        layers: of the model, by path.
+        parameters: of the model, by path.
+        outer: the run of the graph around this one.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        layers: Mapping[str, Module],
+        parameters: Mapping[str, GraphValue],
+        outer: Scope | None = None,
+    ) -> None:
+        self.graph, self.outer = graph, outer
+        self.layers, self.parameters = layers, parameters
+        self.values: dict[str, GraphValue] = {}
+        self.step: Step | None = None
+
+    def read(self, name: str) -> GraphValue:
+        """Return a value by name, also one of a graph around this one.
+
+        Raises:
+            ModelError: no step has given it.
+        """
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.values:
+                return scope.values[name]
+            if name in scope.graph.constants:
+                return scope.graph.constants[name]
+            if (path := scope.graph.parameters.get(name)) is not None:
+                return self.parameters[path]
+            scope = scope.outer
+        raise ModelError(
+            f"the graph reads the value {name!r}, which nothing gives",
+            where=self.step.path if self.step else None,
+        )
+
+    def run(self, inputs: Sequence[GraphValue]) -> list[GraphValue]:
+        """Compute the graph.
+
+        Raises:
+            ModelError: a step cannot be computed; the error names it.
+        """
+        for slot, value in zip(self.graph.inputs, inputs, strict=True):
+            self.values[slot.name] = value
+        for step, freed in zip(self.graph.steps, self.graph.last_reads, strict=True):
+            self.compute(step)
+            for name in freed:
+                self.values.pop(name, None)
+        return [self.read(slot.name) for slot in self.graph.outputs]
+
+    def compute(self, step: Step) -> None:
+        """Compute one step from the values that are there."""
+        self.step = step
+        inputs = [self.read(name) if name else None for name in step.inputs]
+        with _within(self):
+            output = self.layers[step.path](*self._given(step, inputs))
+        outputs = output if isinstance(output, tuple) else (output,)
+        if len(outputs) < len(step.outputs):
+            raise ModelError(
+                "a layer gave fewer outputs than the graph reads",
+                where=step.path,
+                given=str(len(outputs)),
+                expected=str(len(step.outputs)),
+            )
+        for name, value in zip(step.outputs, outputs, strict=False):
+            if name:
+                self.values[name] = value
+
+    def _given(self, step: Step, inputs: list[GraphValue]) -> list[GraphValue]:
+        """Leave out what the layer itself holds."""
+        operands = getattr(self.layers[step.path], "operands", ())
+        return [x for x, own in zip(inputs, _padded(operands, len(inputs)), strict=True) if not own]
+
+    def inner(self, attribute: str) -> Scope:
+        """Return a run of a graph of the step that is being computed.
+
+        Raises:
+            ModelError: the step has no such graph.
+        """
+        graph = self.step.graphs.get(attribute) if self.step is not None else None
+        if graph is None:
+            raise ModelError(
+                f"the operator needs the graph {attribute!r}, and the file has none",
+                where=self.step.path if self.step else None,
+            )
+        return Scope(graph, self.layers, self.parameters, self)
+
+
+def _padded(operands: Sequence[str], length: int) -> list[str]:
+    return [*operands, *[""] * (length - len(operands))]
+
+
+_under_way: contextvars.ContextVar[Scope | None] = contextvars.ContextVar("scope", default=None)
+
+
+@contextmanager
+def _within(scope: Scope) -> Iterator[None]:
+    token = _under_way.set(scope)
+    try:
+        yield
+    finally:
+        _under_way.reset(token)
+
+
+def current_scope() -> Scope | None:
+    """Return the run in which a layer is called; None where it is called by itself."""
+    return _under_way.get()
+
+
+def is_known(value: GraphValue) -> bool:
+    """Say whether a value is known while a graph is compiled."""
+    if isinstance(value, list):
+        return all(is_known(part) for part in value)
+    return value is None or isinstance(value, np.ndarray | Empty)
+
+
+def evaluate(
+    found: Row, node: Node, inputs: Sequence[GraphValue]
+) -> GraphValue | tuple[object, ...]:
+    """Compute a node: on the host if all its inputs are known, else as part of the program.
+
+    What is known is computed by the same row, at once and with 64 bits.
+
+    Raises:
+        ModelError: the inputs do not fit; the error names the node.
+    """
+    try:
+        if found.whole:
+            return cast(GraphValue, found.function(node, *inputs))
+        if all(is_known(value) for value in inputs) and not found.random:
+            with jax.ensure_compile_time_eval(), jax.enable_x64(True):
+                return _hosted(found.function(node, *inputs))
+        given = [
+            value if found.needs(place) else entered(value, node)
+            for place, value in enumerate(inputs)
+        ]
+        return cast(GraphValue, found.function(node, *given))
+    except ClearpropError as error:
+        if error.where is None or node.path not in error.where:
+            error.where = f"{node}: {error.where}" if error.where else str(node)
+        raise
+    except (TypeError, ValueError, IndexError, ZeroDivisionError, NotImplementedError) as error:
+        shapes = ", ".join(_described(value) for value in inputs)
+        said = str(error).splitlines()[0] if str(error) else repr(error)
+        raise ModelError(
+            f"the operator cannot be computed: {said}", where=str(node), given=f"inputs {shapes}"
+        ) from error
+
+
+def _described(value: GraphValue) -> str:
+    if value is None or isinstance(value, Empty):
+        return "none"
+    if isinstance(value, list):
+        return f"a sequence of {len(value)}"
+    return f"{value.dtype}{list(value.shape)}"
+
+
+def entered(value: GraphValue, node: Node) -> GraphValue:
+    """Return a value as the compiled program takes it.
+
+    Without JAX's 64 bits, whole numbers enter with 32.
+
+    Raises:
+        ModelError: a number needs more bits.
+    """
+    if not isinstance(value, np.ndarray) or value.dtype.kind in "OUS":
+        return value
+    if not jax.config.jax_enable_x64 and value.dtype.kind in "iu" and value.dtype.itemsize == 8:
+        if value.size and not (_INT32.min <= value.min() and value.max() <= _INT32.max):
+            raise ModelError(
+                "a constant needs 64 bits",
+                where=str(node),
+                given=f"{value.min()} to {value.max()}",
+                fix='jax.config.update("jax_enable_x64", True) at the start of the program',
+            )
+        value = value.astype(np.int32)
+    return jnp.asarray(value)
+
+
+def _hosted(output: object) -> GraphValue | tuple[object, ...]:
+    if isinstance(output, tuple):
+        return tuple(_hosted(part) for part in output)
+    if isinstance(output, list):
+        return [cast(GraphValue, _hosted(part)) for part in output]
+    if output is None or isinstance(output, np.ndarray):
+        return output
+    return np.asarray(strip(output))
+
+
+def plain(value: Any) -> Any:
+    """Return a value without its tape: no error signal passes through what reads it."""
+    return strip(value)
