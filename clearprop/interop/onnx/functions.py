@@ -160,10 +160,9 @@ def _function_of(
         return None
     _with_defaults(node, schema)
     function = library.FunctionProto()
-    fixed = [v for v in schema.function_opset_versions if v <= version]
     chosen = [v for v in schema.context_dependent_function_opset_versions if v <= version]
-    if schema.has_function and (fixed or not chosen):
-        body = schema.get_function_with_opset_version(max(fixed, default=version))
+    if schema.has_function:
+        body = schema.get_function_with_opset_version(version)
     elif schema.has_context_dependent_function:
         given = [types.get(name, library.TypeProto()).SerializeToString() for name in node.input]
         body = schema.get_context_dependent_function_with_opset_version(
@@ -172,6 +171,9 @@ def _function_of(
     else:
         return None
     function.ParseFromString(body if isinstance(body, bytes) else body.SerializeToString())
+    # The body holds at the opset of the model, which the library has checked.
+    for opset in function.opset_import:
+        opset.version = versions.get(DOMAINS.get(opset.domain, opset.domain), opset.version)
     return function
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from clearprop import nn
-from clearprop.interop.onnx.graph import Graph, Step, graph_from_text, outer_reads
+from clearprop.interop.onnx.graph import Graph, Step, graph_from_text, outer_reads, reads
 from clearprop.interop.onnx.rows import find_row
 from clearprop.interop.onnx.table import ALL, Row
 
@@ -45,8 +45,11 @@ def needed_values(graph: Graph, rows: Mapping[str, Row | None], of_outputs: set[
         of_outputs: the outputs of the graph that have to be known.
     """
     needed = set(of_outputs)
+    floats = _float_values(graph)
     for step in reversed(graph.steps):
         found = rows.get(step.path)
+        if step.operator == "If" and step.inputs[0] not in floats:
+            needed.add(step.inputs[0])  # then one branch is compiled, and not both
         if any(name in needed for name in step.outputs) and step.operator not in _OF_SHAPE:
             needed.update(filter(None, step.inputs))
             for inner in step.graphs.values():
@@ -56,6 +59,16 @@ def needed_values(graph: Graph, rows: Mapping[str, Row | None], of_outputs: set[
             needed.update(step.inputs[i] for i in places if i < len(step.inputs))
         needed.update(_in_graphs(step, rows))
     return needed - {""}
+
+
+def _float_values(graph: Graph) -> set[str]:
+    """Return the values that depend on inputs of floats, or on weights."""
+    found = {slot.name for slot in graph.inputs if not slot.dtype or "float" in slot.dtype}
+    found |= set(graph.parameters)
+    for step in graph.steps:
+        if step.operator not in _OF_SHAPE and any(name in found for name in reads(step)):
+            found.update(step.outputs)
+    return found
 
 
 def _in_graphs(step: Step, rows: Mapping[str, Row | None]) -> set[str]:

@@ -208,7 +208,8 @@ def _type_name(onnx: Any, proto: Any) -> tuple[str, tuple[int | str, ...] | None
     if not tensor.HasField("shape"):
         return dtype, None
     sizes = [
-        dim.dim_value if dim.HasField("dim_value") else dim.dim_param or "?"
+        # Some exporters write -1 or 0 where a size is open.
+        dim.dim_value if dim.dim_value > 0 else dim.dim_param or "?"
         for dim in tensor.shape.dim
     ]
     return dtype, tuple(sizes)

@@ -43,7 +43,7 @@ def _if(node: Node, condition: Any) -> Any:
     return tuple(outputs)
 
 
-@row("Loop", whole=True)
+@row("Loop", known=(0, 1), whole=True)
 def _loop(node: Node, limit: Any, condition: Any, *carried: Any) -> Any:
     number = (
         None if limit is None else int(node.known(limit, "the number of rounds").reshape(-1)[0])

@@ -78,6 +78,17 @@ def _dequantize(node: Node, x: Any, scale: Any, zero: Any = None) -> Any:
     return ops.astype(y, dtype)
 
 
+@row("DynamicQuantizeLinear")
+def _dynamic_quantize(node: Node, x: Any) -> Any:
+    wide = jnp.asarray(plain(x))
+    low, high = jnp.minimum(wide.min(), 0), jnp.maximum(wide.max(), 0)
+    scale = (high - low) / 255
+    scale = jnp.where(scale == 0, 1, scale).astype(wide.dtype)
+    zero = jnp.clip(jnp.rint(-low / scale), 0, 255)
+    y = jnp.clip(jnp.rint(wide / scale) + zero, 0, 255)
+    return y.astype(jnp.uint8), scale, zero.astype(jnp.uint8)
+
+
 @row("MatMulInteger")
 def _matmul_integer(node: Node, a: Any, b: Any, za: Any = None, zb: Any = None) -> Any:
     a, b = jnp.asarray(plain(a)).astype(jnp.int32), jnp.asarray(plain(b)).astype(jnp.int32)
