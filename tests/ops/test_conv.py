@@ -145,6 +145,7 @@ class Problem:
     def formulations(self) -> list[str]:
         ways = ["auto", "native"]
         ways += [] if self.groups > 1 else ["tiles", "patches"]
+        ways += ["shifts"] if self.groups == self.x.shape[-1] else []
         plain = self.parameters["padding"] == [(0, 0)] * (self.x.ndim - 2)
         window, stride = self.kernel.shape[:-2], self.parameters["stride"]
         single = set(window) == {1} and set(stride) == {1} and plain and self.groups == 1
@@ -303,6 +304,14 @@ def test_few_channels_in_a_large_batch_go_by_tiles_and_1x1_by_product() -> None:
     assert choose("auto", image, 128, 64, 64, 1) == "native"
     dot = Geometry.of((28, 28), (1, 1), where="convolution")
     assert choose("auto", dot, 128, 64, 64, 1) == "pointwise"
+
+
+def test_one_channel_in_each_group_goes_by_shifts() -> None:
+    image = Geometry.of((28, 28), (5, 5), padding=2, where="convolution")
+    assert choose("auto", image, 1, 32, 64, 32) == "shifts"
+    assert choose("auto", image, 1, 32, 64, 16) == "native"
+    wide = Geometry.of((28, 28), (9, 9), padding=4, where="convolution")
+    assert choose("auto", wide, 1, 32, 32, 32) == "native"
 
 
 def test_under_jit_vmap_and_half_precision() -> None:

@@ -8,11 +8,15 @@ from clearprop.errors import ConfigurationError, unknown_name
 from clearprop.ops.conv import tiles
 from clearprop.ops.conv.geometry import Geometry
 
-FORMULATIONS = ("auto", "native", "patches", "pointwise", "tiles")
+FORMULATIONS = ("auto", "native", "patches", "pointwise", "shifts", "tiles")
 
 FEWEST_EXAMPLES = 16
 FEW_CHANNELS = 16
 MOST_TABLE_ENTRIES = 400_000
+
+MOST_SHIFTS = 64
+"""Up to this many taps, a sum of shifted copies is compiled in little time. It is 10 to 200 times
+faster than XLA's convolution in groups of one channel."""
 
 LONGEST_PATCH = 32
 """Up to this many numbers in a window, a product of patches is faster than XLA's convolution."""
@@ -39,13 +43,14 @@ def choose(
         raise unknown_name("formulation", asked, FORMULATIONS, where="convolution")
     if asked == "auto":
         return _fastest(geometry, batch, channels, features, groups)
-    fitting = _fitting(geometry, groups)
+    fitting = _fitting(geometry, channels, groups)
     if not fitting.get(asked, True):
         raise ConfigurationError(
             f"the formulation {asked!r} cannot compute this convolution",
             where="convolution",
             given=f"window {geometry.window}, stride {geometry.stride}, "
-            f"padding {geometry.padding}, dilation {geometry.dilation}, {groups} groups",
+            f"padding {geometry.padding}, dilation {geometry.dilation}, {channels} channels, "
+            f"{groups} groups",
             expected=EXPECTED[asked],
         )
     return asked
@@ -54,25 +59,31 @@ def choose(
 EXPECTED = {
     "patches": "one group",
     "pointwise": "a window of one entry, stride 1, no padding, one group",
+    "shifts": "one channel in each group",
     "tiles": "one group",
 }
 
 
-def _fitting(geometry: Geometry, groups: int) -> dict[str, bool]:
+def _fitting(geometry: Geometry, channels: int, groups: int) -> dict[str, bool]:
     """Say which formulations can compute a convolution."""
     single = set(geometry.window) | set(geometry.stride) == {1} and groups == 1
     return {
         "patches": groups == 1,
         "pointwise": single and not any(map(sum, geometry.padding)),
+        "shifts": groups == channels,
         "tiles": groups == 1,
     }
 
 
 def _fastest(geometry: Geometry, batch: int, channels: int, features: int, groups: int) -> str:
     g = geometry
-    if _fitting(g, groups)["pointwise"]:
+    fitting = _fitting(g, channels, groups)
+    if fitting["pointwise"]:
         return "pointwise"
-    if groups > 1 or jax.default_backend() != "cpu" or batch < FEWEST_EXAMPLES:
+    on_cpu = jax.default_backend() == "cpu"
+    if on_cpu and groups > 1 and fitting["shifts"] and g.taps <= MOST_SHIFTS:
+        return "shifts"
+    if groups > 1 or not on_cpu or batch < FEWEST_EXAMPLES:
         return "native"
     if g.taps * channels <= LONGEST_PATCH and features >= FEW_CHANNELS:
         return "patches"

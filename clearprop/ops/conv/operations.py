@@ -17,7 +17,7 @@ from clearprop.autodiff import operation
 from clearprop.autodiff.elementary import broadcast_to, reshape, transpose
 from clearprop.autodiff.shapes import Array
 from clearprop.errors import ConfigurationError, ShapeError
-from clearprop.ops.conv import native, patches, pointwise, tiles
+from clearprop.ops.conv import native, patches, pointwise, shifts, tiles
 from clearprop.ops.conv.choice import choose
 from clearprop.ops.conv.geometry import Geometry, Padding, Size, per_axis
 from clearprop.ops.shape import flip, pad
@@ -88,8 +88,8 @@ def convolution(
         dilation: entries from one tap of the kernel to the next.
         groups: into how many groups the channels are cut; a group sees no other group.
         formulation: how the convolution and its errors are computed: "native" (XLA), "patches",
-            "pointwise" or "tiles" (matrix products); "auto" takes the fastest for the shapes. The
-            results agree up to rounding.
+            "pointwise" or "tiles" (matrix products), "shifts" (one channel in each group); "auto"
+            takes the fastest for the shapes. The results agree up to rounding.
 
     Raises:
         ShapeError: the ranks, the channels or the window do not fit, with the arithmetic.
@@ -131,6 +131,8 @@ def _forward(x: Array, kernel: Array, geometry: Geometry, groups: int, way: str)
         return patches.forward(x, kernel, geometry)
     if way == "pointwise":
         return pointwise.forward(x, kernel)
+    if way == "shifts":
+        return shifts.forward(x, kernel, geometry)
     return native.forward(x, kernel, geometry, groups)
 
 
@@ -169,6 +171,8 @@ def convolution_input_error(
         return tiles.input_error(error, kernel, geometry)
     if formulation == "pointwise":
         return pointwise.input_error(error, kernel)
+    if formulation == "shifts":
+        return shifts.input_error(error, kernel, geometry, groups)
     return native.input_error(error, kernel, geometry, groups)
 
 
@@ -209,6 +213,8 @@ def convolution_kernel_error(
         return patches.kernel_error(x, error, geometry)
     if formulation == "pointwise":
         return pointwise.kernel_error(x, error)
+    if formulation == "shifts" and x.shape[0] < shifts.FEWEST_FOR_NATIVE:
+        return shifts.kernel_error(x, error, geometry)
     return native.kernel_error(x, error, geometry, groups)
 
 
