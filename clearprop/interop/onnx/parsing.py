@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ class Definition:
     """What a node is, beside what it reads and gives.
 
     Attributes:
-        name: in the file; empty where it has none.
+        name: in the file, or its operator and a number where it has none.
         operator: its name.
         domain: of the operator.
         version: of the operators of the domain.
@@ -72,6 +73,7 @@ class _Parser:
         self.definitions: dict[str, Definition] = {}
         self.constants: dict[str, HostArray] = {}
         self.used: set[str] = set()
+        self.counts: Counter[str] = Counter()
 
     def graph(self, proto: Any, renamed: Mapping[str, str]) -> Graph:
         """Read a graph; `renamed` has new names for values whose name is used before."""
@@ -117,8 +119,11 @@ class _Parser:
             outputs.pop()
         path = str(len(self.definitions))
         domain = DOMAINS.get(node.domain, node.domain)
+        number = self.counts[node.op_type]
+        self.counts[node.op_type] += 1
+        name = node.name or f"{node.op_type}_{number}"
         self.definitions[path] = Definition(
-            node.name, node.op_type, domain, self.versions.get(domain, 1), tuple(attributes)
+            name, node.op_type, domain, self.versions.get(domain, 1), tuple(attributes)
         )
         return Step(path, node.op_type, inputs, tuple(outputs), graphs)
 

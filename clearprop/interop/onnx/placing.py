@@ -133,7 +133,7 @@ def _chosen(
     constants: tuple[str, ...],
 ) -> dict[str, _Weight]:
     found: dict[str, _Weight] = {}
-    moved = _moved(graph)
+    moved = _moved(graph, definitions)
     for step in every_step(graph):
         definition = definitions[step.path]
         row = find_row(definition.domain, definition.operator, definition.version)
@@ -163,7 +163,7 @@ def _chosen(
     return found
 
 
-def _moved(graph: Graph) -> set[str]:
+def _moved(graph: Graph, definitions: Mapping[str, Definition]) -> set[str]:
     """Return the constants that only moving operators read before one that takes a weight."""
     steps = list(every_step(graph))
     wanted: set[str] = set()
@@ -171,8 +171,10 @@ def _moved(graph: Graph) -> set[str]:
         if step.operator in MOVING and step.outputs and step.outputs[0] in wanted:
             wanted.add(step.inputs[0])
         elif step.operator not in MOVING:
-            positions = _FIELDS.get(step.operator, ())
-            wanted.update(n for n, own in zip(step.inputs, positions, strict=False) if own)
+            definition = definitions[step.path]
+            row = find_row(definition.domain, definition.operator, definition.version)
+            places = () if row is None else row.weights
+            wanted.update(step.inputs[i] for i in places if i < len(step.inputs))
     return wanted
 
 
@@ -202,10 +204,11 @@ def _paths_of_weights(
         if _NAMELESS.match(name):
             own = _FIELDS.get(definition.operator, ())
             leaf = own[weight.position] if weight.position < len(own) else ""
-            scope = clean(definition.name) or definition.operator
-            path = f"{scope}.{leaf or f'weight_{weight.position}'}"
+            path = leaf or f"weight_{weight.position}"
         else:
             path = clean(name)
+        if "." not in path:  # a name without a scope: the weight belongs to its layer
+            path = f"{clean(definition.name)}.{path}"
         paths[name] = _free(path, taken)
     return paths
 
@@ -220,7 +223,7 @@ def _path_of_node(definition: Definition, scope: str) -> str:
         return clean(definition.name)
     if scope:
         return f"{scope}.{definition.operator}"
-    return clean(definition.name) or definition.operator
+    return clean(definition.name)
 
 
 def _free(path: str, taken: set[str]) -> str:

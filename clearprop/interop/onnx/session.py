@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -13,6 +14,9 @@ from clearprop.interop.onnx.imported import OnnxModel, given_by_name
 from clearprop.interop.onnx.node import ValueNeededError
 
 Key = tuple[object, ...]
+
+MOST_BOUND = 64 << 20
+"""Bytes of weights up to which they become constants of the compiled program."""
 
 
 class InferenceSession:
@@ -31,6 +35,7 @@ class InferenceSession:
     def __init__(self, model: OnnxModel) -> None:
         self.model = model
         self.reason: str | None = None
+        self._needed = model.needed
         self._leaves, self._structure = jax.tree.flatten(model)
         self._programs: dict[Key, Callable[..., Any] | None] = {}
 
@@ -44,8 +49,7 @@ class InferenceSession:
         given = given_by_name(self.model.plan, inputs, named)
         if not all(_is_array(value) for value in given.values()):
             return self.model(**given)
-        needed = self.model.needed
-        fixed = {name: np.asarray(given[name]) for name in needed}
+        fixed = {name: np.asarray(given[name]) for name in self._needed}
         moving = {name: value for name, value in given.items() if name not in fixed}
         key = _key_of(fixed, moving)
         with jax.enable_x64(True):
@@ -53,7 +57,7 @@ class InferenceSession:
                 self._programs[key] = self._compiled(fixed, moving)
             program = self._programs[key]
             if program is not None:
-                return program(self._leaves, moving)
+                return program(moving)
         return self.model(**given)
 
     def _compiled(
@@ -63,9 +67,15 @@ class InferenceSession:
             model = cast(OnnxModel, jax.tree.unflatten(self._structure, leaves))
             return model(**given, **fixed)
 
-        program = jax.jit(run)
+        # Weights that are constants of the program are laid out for it once, and not at each call.
+        bound = self._leaves if sum(leaf.nbytes for leaf in self._leaves) <= MOST_BOUND else None
+        program = jax.jit(run if bound is None else functools.partial(run, bound))
+        given = (moving,) if bound is not None else (self._leaves, moving)
         try:
-            return program.lower(self._leaves, moving).compile()
+            compiled = program.lower(*given).compile()
+            if bound is not None:
+                return compiled
+            return functools.partial(compiled, self._leaves)
         except (ValueNeededError, TypeError) as error:
             if isinstance(error, TypeError) and "not a valid JAX type" not in str(error):
                 raise

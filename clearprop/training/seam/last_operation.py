@@ -250,7 +250,11 @@ def _kind(model: nn.Module, path: str) -> str:
 def _replaceable(model: nn.Module, path: str, recording: Recording) -> bool:
     calls = sum(call.path == path for call in recording.calls)
     layer = nn.modules(model).get(path)
-    return bool(path) and calls == 1 and isinstance(layer, nn.Activation)
+    # A layer without weights that is clearprop's own only computes what its name says.
+    plain = isinstance(layer, nn.Activation) or (
+        type(layer).__module__.startswith("clearprop.interop.") and not layer.parameters()
+    )
+    return bool(path) and calls == 1 and plain
 
 
 def _last_linear(model: nn.Module, nodes: Sequence[Node], number: int) -> tuple[str, int] | None:
