@@ -135,6 +135,7 @@ class OnnxModel(OnnxScope):
         given = given_by_name(graph, inputs, named)
         layers = nn.modules(self)
         values = {path: value_at(self, path) for path in graph.parameters.values()}
+        values = {path: value for path, value in values.items() if value is not None}
         with _all_bits([*given.values(), *values.values()]):
             entered = [
                 _entered(slot, given[slot.name], slot.name in needed) for slot in graph.inputs
@@ -144,10 +145,12 @@ class OnnxModel(OnnxScope):
 
 
 def value_at(model: nn.Module, path: str) -> Any:
-    """Return the array at a path of a model."""
+    """Return the array at a path of a model; None where a replaced layer has none."""
     found: Any = model
     for name in path.split("."):
-        found = getattr(found, name)
+        found = vars(found).get(name)
+        if found is None:
+            return None
     return found
 
 

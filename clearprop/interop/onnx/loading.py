@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     import onnx
 
 
+DAMAGES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError,
+           NotImplementedError)  # fmt: skip
+"""What Python raises where a file holds something else than its rules say."""
+
+
 def load(
     source: str | os.PathLike[str] | bytes | onnx.ModelProto,
     *,
@@ -48,12 +53,17 @@ def load(
 
     Source: the Open Neural Network Exchange, https://onnx.ai/onnx.
     """
+    chosen = _patterns(parameters), _patterns(constants)
     proto = read_proto(source)
-    parsed = parse(expanded(proto))
-    with jax.enable_x64(True):
-        graph, layers = fold(parsed)
-        graph, parts = place(graph, layers, _patterns(parameters), _patterns(constants))
-        return OnnxModel(graph_to_text(graph), **parts).init(0)
+    try:
+        parsed = parse(expanded(proto))
+        with jax.enable_x64(True):
+            graph, layers = fold(parsed)
+            graph, parts = place(graph, layers, *chosen)
+            return OnnxModel(graph_to_text(graph), **parts).init(0)
+    except DAMAGES as error:
+        # The rules of ONNX leave much open, such as a text that is no UTF-8.
+        raise ModelError(f"the model is damaged: {error!r}"[:300]) from error
 
 
 def _patterns(given: str | Sequence[str]) -> tuple[str, ...]:

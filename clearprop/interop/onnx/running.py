@@ -55,7 +55,8 @@ class Scope:
                 return scope.values[name]
             if name in scope.graph.constants:
                 return scope.graph.constants[name]
-            if (path := scope.graph.parameters.get(name)) is not None:
+            path = scope.graph.parameters.get(name)
+            if path is not None and path in self.parameters:
                 return self.parameters[path]
             scope = scope.outer
         raise ModelError(
@@ -80,9 +81,8 @@ class Scope:
     def compute(self, step: Step) -> None:
         """Compute one step from the values that are there."""
         self.step = step
-        inputs = [self.read(name) if name else None for name in step.inputs]
         with _within(self):
-            output = self.layers[step.path](*self._given(step, inputs))
+            output = self.layers[step.path](*self._given(step))
         outputs = output if isinstance(output, tuple) else (output,)
         if len(outputs) < len(step.outputs):
             raise ModelError(
@@ -95,10 +95,28 @@ class Scope:
             if name:
                 self.values[name] = value
 
-    def _given(self, step: Step, inputs: list[GraphValue]) -> list[GraphValue]:
-        """Leave out what the layer itself holds."""
-        operands = getattr(self.layers[step.path], "operands", ())
-        return [x for x, own in zip(inputs, _padded(operands, len(inputs)), strict=True) if not own]
+    def _given(self, step: Step) -> list[GraphValue]:
+        """Return the inputs of a step without those that its layer holds.
+
+        A layer that took the place of one of the file holds weights of its own.
+        """
+        layer = self.layers[step.path]
+        operands = getattr(layer, "operands", None)
+        if operands is None:
+            names = [name for name in step.inputs if name and not self._is_of(name, step.path)]
+        else:
+            pairs = zip(step.inputs, _padded(operands, len(step.inputs)), strict=True)
+            names = [name for name, own in pairs if not own]
+        return [self.read(name) if name else None for name in names]
+
+    def _is_of(self, name: str, path: str) -> bool:
+        """Say whether a value is a weight of the layer at a path."""
+        scope: Scope | None = self
+        while scope is not None:
+            if (found := scope.graph.parameters.get(name)) is not None:
+                return found.rpartition(".")[0] == path
+            scope = scope.outer
+        return False
 
     def inner(self, attribute: str) -> Scope:
         """Return a run of a graph of the step that is being computed.

@@ -251,10 +251,10 @@ def _replaceable(model: nn.Module, path: str, recording: Recording) -> bool:
     calls = sum(call.path == path for call in recording.calls)
     layer = nn.modules(model).get(path)
     # A layer without weights that is clearprop's own only computes what its name says.
-    plain = isinstance(layer, nn.Activation) or (
-        type(layer).__module__.startswith("clearprop.interop.") and not layer.parameters()
-    )
-    return bool(path) and calls == 1 and plain
+    if layer is None or not path or calls != 1:
+        return False
+    imported = type(layer).__module__.startswith("clearprop.interop.")
+    return isinstance(layer, nn.Activation) or (imported and not layer.parameters())
 
 
 def _last_linear(model: nn.Module, nodes: Sequence[Node], number: int) -> tuple[str, int] | None:
