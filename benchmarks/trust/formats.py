@@ -234,6 +234,49 @@ def _picture_formats() -> list[Format]:
     ]
 
 
+def _graph(folder: Path) -> None:
+    """Write a small convolutional network, with some weights beside the file."""
+    import onnx
+    from onnx import helper, numpy_helper
+
+    random = np.random.default_rng(0)
+
+    def array(name: str, *shape: int) -> onnx.TensorProto:
+        return numpy_helper.from_array(random.normal(size=shape).astype(np.float32), name)
+
+    nodes = [
+        helper.make_node("Conv", ["x", "conv.weight", "conv.bias"], ["a"], "conv", pads=[1] * 4),
+        helper.make_node("Relu", ["a"], ["b"], "relu"),
+        helper.make_node("Shape", ["b"], ["sizes"], "shape"),
+        helper.make_node("Slice", ["sizes", "zero", "one"], ["batch"], "slice"),
+        helper.make_node("Concat", ["batch", "rest"], ["flat"], "concat", axis=0),
+        helper.make_node("Reshape", ["b", "flat"], ["c"], "reshape"),
+        helper.make_node("Gemm", ["c", "head.weight"], ["y"], "head", transB=1),
+    ]
+    numbers = {"zero": [0], "one": [1], "rest": [-1]}
+    graph = helper.make_graph(
+        nodes,
+        "network",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["n", 1, 4, 4])],
+        [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, ["n", 3])],
+        [
+            array("conv.weight", 2, 1, 3, 3),
+            array("conv.bias", 2),
+            array("head.weight", 3, 32),
+            *(numpy_helper.from_array(np.array(v), name) for name, v in numbers.items()),
+        ],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(made, folder / "t.onnx", save_as_external_data=True, location="t.data",
+              size_threshold=64)  # fmt: skip
+
+
+def _read_graph(folder: Path) -> object:
+    from clearprop.interop.onnx import load
+
+    return load(folder / "t.onnx")
+
+
 FORMATS: dict[str, Format] = {
     one.name: one
     for one in (
@@ -242,6 +285,7 @@ FORMATS: dict[str, Format] = {
         *_text_formats(),
         *_picture_formats(),
         Format("preprocessor", _preprocessor, _read_preprocessor),
+        Format("onnx", _graph, _read_graph),
     )
 }
 """Every format by its name."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import jax
 
-from clearprop.errors import ModelError
+from clearprop.errors import ClearpropError, ModelError
 from clearprop.interop.onnx.folding import fold
 from clearprop.interop.onnx.functions import expanded
 from clearprop.interop.onnx.graph import graph_to_text
@@ -61,6 +61,8 @@ def load(
             graph, layers = fold(parsed)
             graph, parts = place(graph, layers, *chosen)
             return OnnxModel(graph_to_text(graph), **parts).init(0)
+    except ClearpropError:
+        raise
     except DAMAGES as error:
         # The rules of ONNX leave much open, such as a text that is no UTF-8.
         raise ModelError(f"the model is damaged: {error!r}"[:300]) from error

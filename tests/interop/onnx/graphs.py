@@ -41,7 +41,7 @@ def convolutional() -> onnx.ModelProto:
             "/features/features.0/Conv",
             kernel_shape=[3, 3],
             pads=[1, 1, 1, 1],
-        ),  # fmt: skip
+        ),
         node(
             "BatchNormalization",
             [
@@ -53,7 +53,7 @@ def convolutional() -> onnx.ModelProto:
             ],
             ["b"],
             "/features/features.1/BatchNormalization",
-        ),  # fmt: skip
+        ),
         node("Relu", ["b"], ["c"], "/features/features.2/Relu"),
         node(
             "Conv",
@@ -64,7 +64,7 @@ def convolutional() -> onnx.ModelProto:
             kernel_shape=[3, 3],
             strides=[2, 2],
             pads=[1, 1, 1, 1],
-        ),  # fmt: skip
+        ),
         node("GlobalAveragePool", ["d"], ["e"], "/pool/GlobalAveragePool"),
         node("Shape", ["e"], ["s"], "/Shape"),
         node("Gather", ["s", "zero"], ["batch"], "/Gather", axis=0),
@@ -77,7 +77,7 @@ def convolutional() -> onnx.ModelProto:
             ["y"],
             "/classifier/Gemm",
             transB=1,
-        ),  # fmt: skip
+        ),
     ]
     constants = {
         "features.0.weight": weights(0, 4, 1, 3, 3),

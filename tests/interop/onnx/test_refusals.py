@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from benchmarks.trust.mutations import damaged
 from clearprop.errors import ClearpropError, DataError, ModelError, ShapeError
 from clearprop.interop.onnx import load
 from tests.interop.onnx.graphs import FLOAT, convolutional, model_of, weights
@@ -118,7 +120,7 @@ def test_an_input_that_does_not_fit_is_named() -> None:
     model = load(convolutional())
     with pytest.raises(ShapeError, match="'x' is not what the file declares"):
         model(np.zeros((2, 8, 8, 1), np.float32))
-    with pytest.raises(ShapeError, match="whole numbers|int"):
+    with pytest.raises(ShapeError, match="not what the file declares"):
         model(np.zeros((2, 1, 8, 8), np.int64))
     with pytest.raises(ModelError, match="not those of the graph"):
         model()
@@ -134,40 +136,17 @@ def test_a_step_that_does_not_fit_is_named_with_its_path() -> None:
     assert "MatMul" in str(caught.value)
 
 
-def mutants(count: int, seed: int) -> list[bytes]:
-    """Return files in which some bytes are changed, cut, doubled or put elsewhere."""
+@pytest.mark.parametrize("part", range(4))
+def test_a_damaged_file_is_an_error_or_a_model(part: int) -> None:
     content = convolutional().SerializeToString()
-    drawn = random.Random(seed)
-    made = []
-    for _ in range(count):
-        data = bytearray(content)
-        for _ in range(drawn.choice((1, 1, 2, 4, 16))):
-            place = drawn.randrange(len(data))
-            kind = drawn.randrange(5)
-            if kind == 0:
-                data[place] = drawn.randrange(256)
-            elif kind == 1:
-                data[place] ^= 1 << drawn.randrange(8)
-            elif kind == 2:
-                del data[place : place + drawn.randrange(1, 40)]
-            elif kind == 3:
-                part = bytes(data[place : place + drawn.randrange(1, 40)])
-                data[place:place] = part
-            else:
-                data[place : place + 4] = drawn.choice((b"\xff\xff\xff\x7f", b"\0\0\0\0"))
-            if not data:
-                data = bytearray(b"\0")
-        made.append(bytes(data))
-    return made
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_a_damaged_file_is_an_error_or_a_model(seed: int) -> None:
-    for content in mutants(500, seed):
+    ends: Counter[str] = Counter()
+    for seed in range(part * 500, part * 500 + 500):
         try:
-            load(content)
+            load(damaged(content, random.Random(seed)))
+            ends["model"] += 1
         except ClearpropError:
-            continue
+            ends["error"] += 1
+    assert min(ends["model"], ends["error"]) > 20  # the damage reaches every depth
 
 
 def test_data_of_no_file() -> None:
