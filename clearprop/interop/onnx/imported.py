@@ -84,7 +84,6 @@ class OnnxLayer(OnnxScope):
             path,
             dict(self.attributes),
             self.outputs,
-            current_scope(),
         )
 
     def __call__(self, *inputs: Any) -> Any:

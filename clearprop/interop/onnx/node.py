@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias, cast
+from dataclasses import dataclass
+from typing import TypeAlias, cast
 
 import jax
 import numpy as np
@@ -12,9 +12,6 @@ import numpy as np
 from clearprop.autodiff.tape import Value, strip
 from clearprop.errors import ModelError
 from clearprop.interop.onnx.graph import HostArray, array_from_data
-
-if TYPE_CHECKING:
-    from clearprop.interop.onnx.running import Scope
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,6 @@ class Node:
         path: of the layer, for messages.
         attributes: by name.
         outputs: how many outputs are read, up to the last one that is.
-        scope: the run of the graph around it, for operators that have graphs of their own.
     """
 
     operator: str
@@ -54,7 +50,6 @@ class Node:
     path: str
     attributes: Mapping[str, Attribute]
     outputs: int = 1
-    scope: Scope | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         name = f"{self.domain}.{self.operator}" if self.domain else self.operator

@@ -108,7 +108,7 @@ def _shrink(node: Node, x: Any) -> Any:
     return ops.where(seen < -limit, ops.add(x, bias), down)
 
 
-def flat_axis(node: Node, x: Any, default: int) -> tuple[int, tuple[int, ...]]:
+def _flat_axis(node: Node, x: Any, default: int) -> tuple[int, tuple[int, ...]]:
     """Return the axis of a softmax, and the shape in which it is taken before opset 13."""
     axis = node.integer("axis", -1 if node.version >= 13 else default)
     if node.version >= 13:
@@ -119,19 +119,19 @@ def flat_axis(node: Node, x: Any, default: int) -> tuple[int, tuple[int, ...]]:
 
 @row("Softmax")
 def _softmax(node: Node, x: Any) -> Any:
-    axis, shape = flat_axis(node, x, 1)
+    axis, shape = _flat_axis(node, x, 1)
     return ops.reshape(ops.softmax(ops.reshape(x, shape), axis), x.shape)
 
 
 @row("LogSoftmax")
 def _log_softmax(node: Node, x: Any) -> Any:
-    axis, shape = flat_axis(node, x, 1)
+    axis, shape = _flat_axis(node, x, 1)
     return ops.reshape(ops.log_softmax(ops.reshape(x, shape), axis), x.shape)
 
 
 @row("Hardmax")
 def _hardmax(node: Node, x: Any) -> Any:
-    axis, shape = flat_axis(node, x, 1)
+    axis, shape = _flat_axis(node, x, 1)
     flat = jnp.asarray(plain(x)).reshape(shape)
     places = jnp.expand_dims(jnp.argmax(flat, axis), axis)
     numbers = jnp.arange(flat.shape[axis]).reshape(

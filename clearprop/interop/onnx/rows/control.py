@@ -11,17 +11,18 @@ import numpy as np
 from clearprop import ops
 from clearprop.autodiff.tape import strip
 from clearprop.interop.onnx.node import Empty, GraphValue, Node
-from clearprop.interop.onnx.running import Scope, is_known, plain
+from clearprop.interop.onnx.running import Scope, current_scope, is_known, plain
 from clearprop.interop.onnx.table import row
 
 
 def _inner(node: Node, name: str) -> Scope:
-    if node.scope is None:
+    scope = current_scope()
+    if scope is None:
         raise node.error("the operator has a graph, and can only be called as part of its model")
-    return node.scope.inner(name)
+    return scope.inner(name)
 
 
-def is_open(value: Any) -> bool:
+def is_open(value: object) -> bool:
     """Say whether a value is only known when the compiled program runs."""
     return isinstance(strip(value), jax.core.Tracer)
 

@@ -17,17 +17,17 @@ from clearprop.interop.onnx.running import plain
 from clearprop.interop.onnx.table import row
 
 
-def channels_last(x: Any) -> Any:
+def _channels_last(x: Any) -> Any:
     """Move the axis of channels from the second place to the last."""
     return ops.moveaxis(x, 1, -1)
 
 
-def channels_first(x: Any) -> Any:
+def _channels_first(x: Any) -> Any:
     """Move the axis of channels from the last place to the second."""
     return ops.moveaxis(x, -1, 1)
 
 
-def kernel_last(w: Any) -> Any:
+def _kernel_last(w: Any) -> Any:
     """Return a kernel (features, channels, *window) as (*window, channels, features)."""
     axes = len(w.shape)
     return ops.transpose(w, (*range(2, axes), 1, 0))
@@ -67,15 +67,15 @@ def _conv(node: Node, x: Any, w: Any, b: Any = None) -> Any:
     strides, dilations = node.ints("strides", (1,) * axes), node.ints("dilations", (1,) * axes)
     pads = paddings(node, tuple(x.shape[2:]), tuple(w.shape[2:]), strides, dilations)
     y = ops.convolution(
-        channels_last(x),
-        kernel_last(w),
+        _channels_last(x),
+        _kernel_last(w),
         b,
         stride=strides,
         padding=tuple(pads),
         dilation=dilations,
         groups=node.integer("group", 1),
     )
-    return channels_first(y)
+    return _channels_first(y)
 
 
 @row("ConvTranspose", weights=(1, 2))
@@ -94,7 +94,7 @@ def _conv_transpose(node: Node, x: Any, w: Any, b: Any = None) -> Any:
     kernel = ops.transpose(kernel, (*range(3, 3 + axes), 1, 0, 2))
     kernel = ops.reshape(kernel, (*window, w.shape[0] // groups, groups * features))
     y = ops.convolution_transpose(
-        channels_last(x), kernel, None, stride=strides, dilation=dilations, groups=groups
+        _channels_last(x), kernel, None, stride=strides, dilation=dilations, groups=groups
     )
     grown = [max(e - after, 0) for e, (_, after) in zip(extra, pairs, strict=True)]
     if any(grown):
@@ -104,7 +104,7 @@ def _conv_transpose(node: Node, x: Any, w: Any, b: Any = None) -> Any:
         for (before, after), size, e in zip(pairs, full, extra, strict=True)
     ]
     y = y[(slice(None), *cut)]
-    return channels_first(y if b is None else ops.add(y, b))
+    return _channels_first(y if b is None else ops.add(y, b))
 
 
 def _cuts(
@@ -171,8 +171,8 @@ def _max_pool(node: Node, x: Any) -> Any:
     if floats and node.outputs == 1:
         lowest = float(cast(Any, ml_dtypes).finfo(x.dtype).min)
         padded = ops.pad(x, [(0, 0), (0, 0), *pads], -math.inf) if any(map(any, pads)) else x
-        y = ops.max_pool(channels_last(padded), window, strides, dilation=dilations)
-        return channels_first(ops.maximum(y, lowest) if any(map(any, pads)) else y)
+        y = ops.max_pool(_channels_last(padded), window, strides, dilation=dilations)
+        return _channels_first(ops.maximum(y, lowest) if any(map(any, pads)) else y)
     lowest_value: Any = -np.inf if floats else np.iinfo(x.dtype).min
     numbers = np.arange(math.prod(x.shape)).reshape(x.shape)
     if node.integer("storage_order", 0):

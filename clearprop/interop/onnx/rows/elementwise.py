@@ -13,13 +13,14 @@ from jax import lax
 
 from clearprop import ops
 from clearprop.autodiff import lift
+from clearprop.autodiff.shapes import Shaped
 from clearprop.interop.onnx.graph import dtype_named
 from clearprop.interop.onnx.node import Node
 from clearprop.interop.onnx.running import plain
 from clearprop.interop.onnx.table import row
 
 
-def with_axis(x: Any, y: Any, node: Node) -> Any:
+def _with_axis(x: Any, y: Any, node: Node) -> Any:
     """Return y so that it broadcasts to x by the rules of opset 6 and before."""
     if node.version >= 7 or not node.has("axis"):
         return y
@@ -29,27 +30,27 @@ def with_axis(x: Any, y: Any, node: Node) -> Any:
 
 @row("Add")
 def _add(node: Node, x: Any, y: Any) -> Any:
-    return ops.add(x, with_axis(x, y, node))
+    return ops.add(x, _with_axis(x, y, node))
 
 
 @row("Sub")
 def _sub(node: Node, x: Any, y: Any) -> Any:
-    return ops.subtract(x, with_axis(x, y, node))
+    return ops.subtract(x, _with_axis(x, y, node))
 
 
 @row("Mul")
 def _mul(node: Node, x: Any, y: Any) -> Any:
-    return ops.multiply(x, with_axis(x, y, node))
+    return ops.multiply(x, _with_axis(x, y, node))
 
 
-def is_float(x: Any) -> bool:
+def is_float(x: Shaped) -> bool:
     """Say whether an array holds floats."""
     return bool(jnp.issubdtype(x.dtype, jnp.floating))
 
 
 @row("Div")
 def _div(node: Node, x: Any, y: Any) -> Any:
-    y = with_axis(x, y, node)
+    y = _with_axis(x, y, node)
     if is_float(x):
         return ops.divide(x, y)
     # Whole numbers are cut towards zero, and a division by zero is the processor's.
@@ -72,7 +73,7 @@ _fmod = lift(jnp.fmod)
 
 @row("Pow")
 def _pow(node: Node, x: Any, y: Any) -> Any:
-    y = with_axis(x, y, node)
+    y = _with_axis(x, y, node)
     if not is_float(x) and is_float(y):
         wide = jnp.power(plain(x).astype(y.dtype), plain(y))
         return wide.astype(x.dtype)
@@ -128,7 +129,7 @@ def _identity(node: Node, x: Any) -> Any:
 
 def _compared(function: Callable[[Any, Any], Any]) -> Callable[[Node, Any, Any], Any]:
     def computed(node: Node, x: Any, y: Any) -> Any:
-        y = with_axis(x, y, node)
+        y = _with_axis(x, y, node)
         if x.dtype.kind in "OUS":
             return np.asarray(function(x, y), bool)
         return function(jnp.asarray(plain(x)), jnp.asarray(plain(y)))
@@ -338,11 +339,11 @@ def _cast(node: Node, x: Any) -> Any:
 
 def _rounded_cast(node: Node, x: Any, name: str) -> Any:
     if name == "float8_e8m0fnu" and x.dtype.kind not in "OUS":
-        return to_e8m0(x, node.text("round_mode", "up"), bool(node.integer("saturate", 1)))
+        return _to_e8m0(x, node.text("round_mode", "up"), bool(node.integer("saturate", 1)))
     return cast(x, name, bool(node.integer("saturate", 1)))
 
 
-def to_e8m0(x: Any, mode: str, saturate: bool) -> Any:
+def _to_e8m0(x: Any, mode: str, saturate: bool) -> Any:
     """Return the powers of two next to positive numbers, as 8 bits of exponent."""
     wide = jnp.asarray(plain(x)).astype(jnp.float32)
     bits = lax.bitcast_convert_type(wide, jnp.uint32)

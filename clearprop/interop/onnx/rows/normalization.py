@@ -11,7 +11,7 @@ from clearprop.interop.onnx.node import Node
 from clearprop.interop.onnx.table import row
 
 
-def along_channels(values: Any, x: Any) -> Any:
+def _along_channels(values: Any, x: Any) -> Any:
     """Return one number for each channel, in the shape in which it meets x."""
     return ops.reshape(values, (1, -1, *(1,) * (len(x.shape) - 2)))
 
@@ -27,7 +27,7 @@ def _batch_norm(node: Node, x: Any, scale: Any, shift: Any, mean: Any, variance:
     # The statistics become one factor and one summand for each channel.
     factor = ops.multiply(ops.astype(scale, variance.dtype), ops.rsqrt(ops.add(variance, epsilon)))
     summand = ops.subtract(ops.astype(shift, factor.dtype), ops.multiply(mean, factor))
-    y = ops.add(ops.multiply(x, along_channels(factor, x)), along_channels(summand, x))
+    y = ops.add(ops.multiply(x, _along_channels(factor, x)), _along_channels(summand, x))
     y = ops.astype(y, x.dtype) if y.dtype != x.dtype else y
     if not training or node.outputs == 1:
         return y
@@ -45,7 +45,7 @@ def _instance_norm(node: Node, x: Any, scale: Any, shift: Any) -> Any:
     y = ops.multiply(
         centred, ops.rsqrt(ops.add(ops.var(x, axes, True), node.number("epsilon", 1e-5)))
     )
-    return ops.add(ops.multiply(y, along_channels(scale, x)), along_channels(shift, x))
+    return ops.add(ops.multiply(y, _along_channels(scale, x)), _along_channels(shift, x))
 
 
 @row("LayerNormalization", weights=(1, 2))
@@ -85,7 +85,7 @@ def _group_norm(node: Node, x: Any, scale: Any, shift: Any) -> Any:
         ops.rsqrt(ops.add(ops.mean(ops.square(centred), -1, True), node.number("epsilon", 1e-5))),
     )
     y = ops.astype(ops.reshape(y, x.shape), x.dtype)
-    return ops.add(ops.multiply(y, along_channels(scale, x)), along_channels(shift, x))
+    return ops.add(ops.multiply(y, _along_channels(scale, x)), _along_channels(shift, x))
 
 
 @row("LRN")

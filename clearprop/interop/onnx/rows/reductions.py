@@ -195,10 +195,10 @@ def _einsum(node: Node, *arrays: Any) -> Any:
     equation = node.text("equation").replace(" ", "")
     if is_float(arrays[0]) and "..." not in equation:
         return ops.einsum(equation, *arrays)
-    return lifted_einsum(equation, *arrays)
+    return _filled_einsum(equation, *arrays)
 
 
-def lifted_einsum(equation: str, *arrays: Any) -> Any:
+def _filled_einsum(equation: str, *arrays: Any) -> Any:
     """Return an Einstein sum with an ellipsis, whose letters are filled in."""
     inputs, _, output = equation.partition("->")
     terms = inputs.split(",")

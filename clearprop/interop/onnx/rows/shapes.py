@@ -11,23 +11,23 @@ import numpy as np
 
 from clearprop import ops
 from clearprop.interop.onnx.graph import dtype_named
-from clearprop.interop.onnx.node import Node
+from clearprop.interop.onnx.node import GraphValue, Node
 from clearprop.interop.onnx.rows.elementwise import TYPES, is_float
 from clearprop.interop.onnx.running import plain
 from clearprop.interop.onnx.table import ALL, row
 
 
-def is_text(x: Any) -> bool:
+def is_text(x: object) -> bool:
     """Say whether an array holds texts, which NumPy moves."""
     return isinstance(x, np.ndarray) and x.dtype.kind in "OUS"
 
 
-def whole(node: Node, value: Any, what: str) -> list[int]:
+def whole(node: Node, value: GraphValue, what: str) -> list[int]:
     """Return the whole numbers of an input whose value has to be known."""
     return [int(number) for number in node.known(value, what).reshape(-1)]
 
 
-def axes_given(node: Node, value: Any, name: str = "axes") -> tuple[int, ...] | None:
+def axes_given(node: Node, value: GraphValue, name: str = "axes") -> tuple[int, ...] | None:
     """Return axes from an input, or from an attribute as older opsets have it."""
     if value is not None:
         return tuple(whole(node, value, "the axes"))

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from clearprop import ops
 from clearprop.autodiff import grad
 from clearprop.interop.onnx.node import Node
-from clearprop.interop.onnx.running import Scope
+from clearprop.interop.onnx.running import Scope, current_scope
 from clearprop.interop.onnx.table import row
 
 DOMAIN = "ai.onnx.preview.training"
@@ -19,7 +19,7 @@ DOMAIN = "ai.onnx.preview.training"
 @row("Gradient", domain=DOMAIN)
 def _gradient(node: Node, *inputs: Any) -> Any:
     """Return dy/dx for each x, by the tape of the steps between them."""
-    scope = node.scope
+    scope = current_scope()
     if scope is None:
         raise node.error("the operator can only be called as part of its graph")
     names, target = node.texts("xs"), node.text("y")
