@@ -28,7 +28,7 @@ PACKAGE = ROOT / "clearprop"
 DOCS = ROOT / "docs"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LESSONS = sorted((DOCS / "lessons").glob("*.md"))
-PAGES = [DOCS / "data.md", DOCS / "modules.md"]
+PAGES = [DOCS / "data.md", DOCS / "interop.md", DOCS / "modules.md"]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 PAGE_SOURCES = ROOT / "studio-ui" / "src"
 TEXTS = [
