@@ -312,6 +312,14 @@ def test_embeddings_of_real_sentences(minilm: Path) -> None:
     assert np.abs(ours - expected).max() < 1e-5
 
 
+def test_architecture_and_weights_travel_in_one_file(minilm: Path, tmp_path: Path) -> None:
+    model, x = load(minilm), Tokenizer(minilm)(["A sentence.", "Another one, a longer one."])
+    cp.save(model, tmp_path / "model.safetensors")
+    again = cp.load(tmp_path / "model.safetensors")
+    assert isinstance(again.model, SentenceEncoder)
+    np.testing.assert_array_equal(again.predict(x), cp.predict(model, x))
+
+
 @pytest.mark.slow
 def test_fine_tuning_lowers_the_loss(minilm: Path) -> None:
     """The whole encoder learns which data set a sentence describes."""
