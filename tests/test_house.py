@@ -160,7 +160,7 @@ def test_what_is_required_is_what_is_imported() -> None:
     for name, bringer in brought.items():
         assert name in {r.lower() for r in required(metadata.requires(bringer) or [])}
     extras = PROJECT["optional-dependencies"]
-    imported_extras = ("stream", "search", "rl", "notebook", "huggingface")
+    imported_extras = ("stream", "search", "rl", "notebook", "huggingface", "tensorboard")
     optional = required([one for extra in imported_extras for one in extras[extra]])
     imported = {
         name.split(".")[0]
