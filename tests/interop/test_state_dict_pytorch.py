@@ -237,6 +237,35 @@ def test_pictures_that_are_flattened(tmp_path: Path) -> None:
     assert not np.allclose(same(jnp.asarray(x)), model(jnp.asarray(x)))
 
 
+class Backwards(nn.Module):
+    """A network whose output layer is assigned before its convolution."""
+
+    def __init__(self) -> None:
+        self.output = nn.Linear(6 * 4 * 4, 3)
+        self.conv = nn.Conv2d(1, 6, 3)
+
+    def __call__(self, x: Any) -> Any:
+        y = self.conv(x)
+        return self.output(ops.reshape(y, shape=(len(y), 96)))
+
+
+def test_the_order_of_fields_hides_no_flattening() -> None:
+    state = {"output.weight": np.ones((3, 96)), "output.bias": np.ones(3)}
+    state |= {"conv.weight": np.ones((6, 1, 3, 3)), "conv.bias": np.ones(6)}
+    with pytest.raises(ConfigurationError, match="seems to be one that reads") as refused:
+        load_state_dict(Backwards(), state)
+    assert "flattened={'output': (6, 4, 4)}" in str(refused.value.fix)
+    load_state_dict(Backwards(), state, flattened={"output": (6, 4, 4)})
+
+
+def test_one_channel_has_one_order(tmp_path: Path) -> None:
+    module = theirs.Sequential(theirs.Conv2d(2, 1, 3), theirs.Flatten(), theirs.Linear(20, 3))
+    ours = nn.Sequential(nn.Conv2d(2, 1, 3), nn.Flatten(), nn.Linear(20, 3))
+    model = loaded(ours, module, tmp_path)
+    x = pictures(2, 6, 7, 2)
+    close(model(jnp.asarray(x)), module(torch.from_numpy(np.moveaxis(x, -1, 1).copy())))
+
+
 def test_vectors_that_become_pictures(tmp_path: Path) -> None:
     module = theirs.Sequential(
         *(theirs.Linear(6, 4 * 3 * 5), theirs.BatchNorm1d(60), theirs.ReLU()),

@@ -29,11 +29,12 @@ def check_orders(
 ) -> None:
     """Check the shapes that are given, and that none seems to be missing.
 
-    A layer reads a flattened picture where it has several times as many inputs as a convolution
-    before it has channels; likewise its output becomes a picture before a convolution.
+    A layer may read a flattened picture where it has several times as many inputs as a convolution
+    of the model has channels, and the layer before it has not as many outputs; its output may
+    become a picture where a convolution follows. With one channel both orders are the same.
 
     Args:
-        layers: of the model, by path, in the order in which they are called.
+        layers: of the model, by path, in the order of its fields.
         flattened: as of `load_state_dict`.
         unflattened: likewise.
 
@@ -56,21 +57,28 @@ def check_orders(
 def _look_for_missing(
     layers: Mapping[str, Module], flattened: Mapping[str, Order], unflattened: Mapping[str, Order]
 ) -> None:
-    channels: list[int] = []
+    convolutions = [x for x in layers.values() if isinstance(x, CONVOLUTIONS)]
+    channels = [x.out_channels for x in convolutions if x.out_channels > 1]
     before: int | None = None  # features at the end of the last layer with weights
-    vectors: list[str] = []  # since the last Linear
+    vectors: list[str] = []  # the last Linear, and the norms after it
+    early: list[tuple[str, int, int]] | None = []  # what may read a picture before the first one
     for path, layer in layers.items():
         if isinstance(layer, CONVOLUTIONS):
-            for one in vectors:
-                size = _size(layers[one], False)
-                if size > layer.in_channels and not size % layer.in_channels:
-                    _must_say("unflattened", one, size, layer.in_channels, unflattened)
-            channels.append(layer.out_channels)
-            before, vectors = layer.out_channels, []
+            sizes = {one: _size(layers[one], False) for one in vectors}
+            made = [one for one, size in sizes.items() if _is_several(size, layer.in_channels)]
+            for one in made:
+                _must_say("unflattened", one, sizes[one], layer.in_channels, unflattened)
+            # A generator begins with vectors. Else the fields are not in the order of the calls.
+            is_generator = any(unflattened[one] is not None for one in made)
+            for found in () if is_generator else early or ():
+                _must_say("flattened", *found, flattened)
+            before, vectors, early = layer.out_channels, [], None
         elif isinstance(layer, nn.Linear | nn.BatchNorm | nn.LayerNorm):
             size = _size(layer, True)
-            several = [c for c in channels if size > c and not size % c]
-            if size != before and several:
+            several = [c for c in channels if _is_several(size, c)]
+            if size != before and several and early is not None:
+                early.append((path, size, several[-1]))
+            elif size != before and several:
                 _must_say("flattened", path, size, several[-1], flattened)
             if isinstance(layer, nn.Linear):
                 before, vectors = layer.out_features, [path]
@@ -78,6 +86,11 @@ def _look_for_missing(
                 vectors.append(path)
         elif isinstance(layer, nn.Embedding):
             before, vectors = layer.features, []
+
+
+def _is_several(size: int, channels: int) -> bool:
+    """Return whether a vector can be a picture of so many channels, in an order that matters."""
+    return size > channels > 1 and not size % channels
 
 
 def _must_say(option: str, path: str, size: int, channels: int, given: Mapping[str, Order]) -> None:

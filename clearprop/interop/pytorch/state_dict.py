@@ -54,7 +54,9 @@ def load_state_dict(
     Pictures have their channels last here and first in PyTorch, so a layer that reads a flattened
     picture has its weights in another order. Say of which shape in PyTorch the picture is:
     ``flattened={"layers.4": (16, 5, 5)}``. A model with convolutions in which this seems to be
-    missing is refused; None in place of a shape says that nothing was flattened.
+    missing is refused, as far as the sizes of its layers tell, in the order of its fields; None in
+    place of a shape says that nothing was flattened. In a model without convolutions whose first
+    layer reads colored pictures as vectors, nothing tells.
 
     Args:
         model: with or without values; it is not changed.
