@@ -7,6 +7,7 @@ model.safetensors.index.json                  an index the file of each array
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,7 +27,7 @@ WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 class FolderSettings(BaseModel):
     """What the configuration of every model may say; the rest of it changes no output."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
     model_type: str = ""
     architectures: tuple[str, ...] | None = None
@@ -72,7 +73,8 @@ def checked(kind: type[Kind], settings: Mapping[str, object], folder: Path) -> K
         CheckpointError: a value is of another kind.
     """
     try:
-        return kind.model_validate(settings)
+        # Of JSON, where a list may become a tuple; true is no number, and "768" neither.
+        return kind.model_validate_json(json.dumps(dict(settings)))
     except ValidationError as error:
         first = error.errors()[0]
         raise CheckpointError(

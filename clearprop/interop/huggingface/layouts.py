@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated, TypeAlias
 
 import numpy as np
 from pydantic import Field
@@ -33,6 +34,10 @@ ACTIVATIONS = {
 """Our name of each activation of transformers; it has others, which are refused."""
 
 
+Rate: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
+Epsilon: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
+
+
 class GPT2Settings(FolderSettings):
     """The configuration of GPT-2; what a file does not say has the value of transformers."""
 
@@ -41,12 +46,12 @@ class GPT2Settings(FolderSettings):
     n_embd: int = 768
     n_layer: int = 12
     n_head: int = 12
-    n_inner: int | None = None
+    n_inner: Annotated[int, Field(gt=0)] | None = None
     activation_function: str = "gelu_new"
-    resid_pdrop: float = 0.1
-    embd_pdrop: float = 0.1
-    attn_pdrop: float = 0.1
-    layer_norm_epsilon: float = 1e-5
+    resid_pdrop: Rate = 0.1
+    embd_pdrop: Rate = 0.1
+    attn_pdrop: Rate = 0.1
+    layer_norm_epsilon: Epsilon = 1e-5
     scale_attn_weights: bool = True
     scale_attn_by_inverse_layer_idx: bool = False
     add_cross_attention: bool = False
@@ -62,12 +67,12 @@ class BERTSettings(FolderSettings):
     num_attention_heads: int = 12
     intermediate_size: int = 3072
     hidden_act: str = "gelu"
-    hidden_dropout_prob: float = 0.1
-    attention_probs_dropout_prob: float = 0.1
-    classifier_dropout: float | None = None
+    hidden_dropout_prob: Rate = 0.1
+    attention_probs_dropout_prob: Rate = 0.1
+    classifier_dropout: Rate | None = None
     max_position_embeddings: int = 512
     type_vocab_size: int = 2
-    layer_norm_eps: float = 1e-12
+    layer_norm_eps: Epsilon = 1e-12
     pad_token_id: int | None = 0
     position_embedding_type: str = "absolute"
     is_decoder: bool = False

@@ -71,7 +71,8 @@ def load(
     if is_sentence_encoder:
         _check_steps(folder)
         architecture = "BertModel"
-    name = architecture or next(iter(settings.get("architectures") or [""]))
+    listed = settings.get("architectures")
+    name = architecture or (listed[0] if isinstance(listed, list) and listed else "")
     if not isinstance(name, str) or name not in _LOADERS:
         raise unknown_name(
             "architecture",
