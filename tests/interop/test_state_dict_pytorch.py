@@ -192,6 +192,15 @@ def test_own_classes_and_other_names(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again(jnp.asarray(X2)), model(jnp.asarray(X2)))
 
 
+def test_tensors_in_bfloat16_from_a_dict_and_from_a_file(tmp_path: Path) -> None:
+    state = shuffled(theirs.Linear(6, 3)).to(torch.bfloat16).state_dict()
+    torch.save(state, tmp_path / "a.pt")
+    for source in (state, tmp_path / "a.pt"):
+        weight = load_state_dict(nn.Linear(6, 3), source).weight
+        assert weight.dtype == jnp.float32
+        np.testing.assert_array_equal(weight, state["weight"].float().numpy().T)
+
+
 def test_what_does_not_fit_is_listed() -> None:
     state = Their().state_dict() | {"extra": torch.ones(2), "more.0.bias": torch.ones(5)}
     state["more.1.bias"] = torch.ones(4, dtype=torch.int64)

@@ -100,7 +100,10 @@ def _flat(arrays: Mapping[str, Any], where: str, prefix: str = "") -> Iterator[t
         if isinstance(value, Mapping):
             yield from _flat(value, where, f"{prefix}{name}.")
         elif hasattr(value, "detach"):  # a tensor of PyTorch
-            yield prefix + name, value.detach().cpu().numpy()
+            plain = value.detach().cpu()
+            # NumPy has no bfloat16; every number of it is one of float32.
+            is_narrow = str(plain.dtype) == "torch.bfloat16"
+            yield prefix + name, (plain.float() if is_narrow else plain).numpy()
         else:
             yield prefix + name, np.asarray(value)
 
