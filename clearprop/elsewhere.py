@@ -229,7 +229,7 @@ MODULE_ATTRIBUTES = {
     "forward": "model(x)",
     "named_parameters": "model.parameters().items()",
     "state_dict": "model.parameters()",
-    "load_state_dict": "cp.tree.replace(model, arrays)",
+    "load_state_dict": "cp.interop.pytorch.load_state_dict(model, file)",
     "register_buffer": "self.name = array  # an array in a field is a constant",
     "register_parameter": "self.name = nn.Parameter(array)",
     "add_module": "self.name = layer",

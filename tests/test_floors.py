@@ -139,11 +139,12 @@ BY_NAME = {
     "__init__.py",
     "display.py",
     "cli/arguments.py",
+    "interop/__init__.py",
     "recipes/__init__.py",
     "recipes/catalog.py",
 }
-"""Files that load modules on demand: for the public names, for a notebook, the commands and the
-recipes."""
+"""Files that load modules on demand: for the public names, for a notebook, the commands, the
+recipes and the parts of other libraries."""
 
 
 def test_modules_are_imported_by_statements() -> None:

@@ -28,7 +28,7 @@ PACKAGE = ROOT / "clearprop"
 DOCS = ROOT / "docs"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LESSONS = sorted((DOCS / "lessons").glob("*.md"))
-PAGES = [DOCS / "data.md", DOCS / "modules.md"]
+PAGES = [DOCS / "data.md", DOCS / "interop.md", DOCS / "modules.md"]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 PAGE_SOURCES = ROOT / "studio-ui" / "src"
 TEXTS = [
@@ -160,7 +160,8 @@ def test_what_is_required_is_what_is_imported() -> None:
     for name, bringer in brought.items():
         assert name in {r.lower() for r in required(metadata.requires(bringer) or [])}
     extras = PROJECT["optional-dependencies"]
-    optional = required([*extras["stream"], *extras["search"], *extras["rl"], *extras["notebook"]])
+    imported_extras = ("stream", "search", "rl", "notebook", "huggingface", "tensorboard")
+    optional = required([one for extra in imported_extras for one in extras[extra]])
     imported = {
         name.split(".")[0]
         for path in MODULES

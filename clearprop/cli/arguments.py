@@ -73,6 +73,11 @@ _DATA_SET = Argument(
     {"action": "append", "default": [], "metavar": "data.KEY=VALUE", "dest": "values"},
 )
 _FOLDER = Argument("--folder", "the folder of the new run (runs/RECIPE-NUMBER)", {"metavar": "RUN"})
+_LOG = Argument(
+    "--log",
+    "tensorboard: write event files of TensorBoard too, into RUN/tensorboard",
+    {"metavar": "FORM"},
+)
 _NO_REPORT = Argument("--no-report", "write no report", {"action": "store_true"})
 _RECIPES = "recipes:\n" + "\n".join(f"  {name:14} {row.summary}" for name, row in RECIPES.items())
 
@@ -86,6 +91,7 @@ COMMANDS: dict[str, Command] = {
             _TARGET,
             _SET,
             _FOLDER,
+            _LOG,
             _NO_REPORT,
         ),
         f"{_RECIPES}\n\n`clearprop summary RECIPE` shows the model and every key for --set.",
@@ -117,7 +123,7 @@ COMMANDS: dict[str, Command] = {
     "resume": Command(
         "training.run_resume",
         "continue an interrupted run",
-        (_RUN, _NO_REPORT),
+        (_RUN, _LOG, _NO_REPORT),
     ),
     "fork": Command(
         "training.run_fork",
@@ -127,6 +133,7 @@ COMMANDS: dict[str, Command] = {
             Argument("--step", "of the snapshot; `--set snapshots=...` keeps them", {"type": int}),
             _SET,
             _FOLDER,
+            _LOG,
             _NO_REPORT,
         ),
     ),

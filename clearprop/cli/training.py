@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 from clearprop import glass, nn
@@ -13,7 +14,7 @@ from clearprop.cli.inspection import extras_of
 from clearprop.cli.interrupts import INTERRUPTED
 from clearprop.cli.output import complain, say
 from clearprop.cli.runs import existing_run, new_run
-from clearprop.errors import ConfigurationError
+from clearprop.errors import ConfigurationError, unknown_name
 from clearprop.glass.wording import measure
 from clearprop.recipes import find_recipe
 from clearprop.recipes.choice import DataSource
@@ -22,11 +23,14 @@ from clearprop.recipes.configuration import assigned
 from clearprop.recipes.experiment import OWN_ERRORS, Experiment, of_run, prepare
 from clearprop.recipes.hyperparameter_search import Trial, search
 from clearprop.recipes.study import FIGURES, Study, claim, write_results
-from clearprop.training import Run
+from clearprop.training import Event, Run
 from clearprop.training.run_config import read_config
 from clearprop.training.run_folder import SNAPSHOTS
 from clearprop.training.snapshots import check_kept
 from clearprop.training.storage.checkpoint import StateFolder
+
+TENSORBOARD = "tensorboard"
+"""The form of a log, and the folder below that of the run in which it stands."""
 
 
 def run_train(arguments: argparse.Namespace) -> int:
@@ -34,9 +38,35 @@ def run_train(arguments: argparse.Namespace) -> int:
     kind = find_recipe(arguments.RECIPE)
     if issubclass(kind, Study):
         return study(kind, arguments)
+    check_log(arguments.log)
     experiment = prepare(arguments.RECIPE, chosen_values(arguments))
     with new_run(arguments.folder, arguments.RECIPE) as folder:
-        return train(experiment, folder, report=not arguments.no_report)
+        return train(experiment, folder, report=not arguments.no_report, log=arguments.log)
+
+
+def check_log(log: str | None) -> None:
+    """Raise unless the form of a log is known and what writes it is installed.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    if log is not None and log != TENSORBOARD:
+        raise unknown_name("form of a log", log, [TENSORBOARD], where="--log")
+    reader_for(log, Path())
+
+
+def reader_for(log: str | None, folder: Path) -> Callable[[Event], None] | None:
+    """Return what reads the events of a run for its log; None where none is written.
+
+    Args:
+        log: the form; None for none.
+        folder: of the run.
+    """
+    if log is None:
+        return None
+    from clearprop.interop.tensorboard import TensorBoardLog
+
+    return TensorBoardLog(folder / TENSORBOARD, run=folder)
 
 
 def chosen_values(arguments: argparse.Namespace) -> dict[str, object]:
@@ -51,7 +81,14 @@ def chosen_values(arguments: argparse.Namespace) -> dict[str, object]:
     )
 
 
-def train(experiment: Experiment, folder: Path, *, report: bool, resume: bool = False) -> int:
+def train(
+    experiment: Experiment,
+    folder: Path,
+    *,
+    report: bool,
+    resume: bool = False,
+    log: str | None = None,
+) -> int:
     """Train an experiment, print the results, and write the report; return the exit code.
 
     Args:
@@ -59,6 +96,7 @@ def train(experiment: Experiment, folder: Path, *, report: bool, resume: bool = 
         folder: of the run.
         report: whether to write the report.
         resume: whether to continue the run in the folder.
+        log: the form of a log that is written too; None for none.
     """
     size = sum(weights.size for weights in nn.parameters(experiment.model()).values())
     rows = [
@@ -70,11 +108,13 @@ def train(experiment: Experiment, folder: Path, *, report: bool, resume: bool = 
     say("\n".join(aligned(rows)))
     dataset = experiment.dataset
     say_columns(dataset.taken, (*dataset.notes, *experiment.unseen))
-    done = experiment.train(folder=folder, resume=resume)
-    return finish(experiment, done, folder, report=report)
+    done = experiment.train(folder=folder, resume=resume, on_event=reader_for(log, folder))
+    return finish(experiment, done, folder, report=report, log=log)
 
 
-def finish(experiment: Experiment, done: Run, folder: Path, *, report: bool) -> int:
+def finish(
+    experiment: Experiment, done: Run, folder: Path, *, report: bool, log: str | None = None
+) -> int:
     """Evaluate a run, print the results, and write the report; return the exit code.
 
     Args:
@@ -82,6 +122,7 @@ def finish(experiment: Experiment, done: Run, folder: Path, *, report: bool) -> 
         done: the run.
         folder: of the run.
         report: whether to write the report.
+        log: the form of a log that was written too; None for none.
     """
     if done.stopped.reason == "interrupted":
         complain(
@@ -97,6 +138,8 @@ def finish(experiment: Experiment, done: Run, folder: Path, *, report: bool) -> 
     say("\n".join([*shown(experiment, numbers), *extras.remarks]))
     if report:
         say(f"report  {glass.write_report(done, experiment.splits, **extras._asdict())}")
+    if log is not None:
+        say(f"log     tensorboard --logdir {shlex.quote(str(folder / TENSORBOARD))}")
     say(f"studio  clearprop studio {shlex.quote(str(folder))}")
     return 0
 
@@ -121,7 +164,18 @@ def shown(experiment: Experiment, numbers: dict[str, float]) -> list[str]:
 
 
 def study(kind: type[Study], arguments: argparse.Namespace) -> int:
-    """Carry out a study, print its findings, and write its folder; return the exit code."""
+    """Carry out a study, print its findings, and write its folder; return the exit code.
+
+    Raises:
+        ConfigurationError: a log is asked for.
+    """
+    if arguments.log is not None:
+        raise ConfigurationError(
+            "a log is that of one training, and a study has several or none",
+            where="--log",
+            given=f"{arguments.log} for {arguments.RECIPE}",
+            fix="leave it out",
+        )
     chosen = kind.of(chosen_values(arguments), where=arguments.RECIPE)
     with new_run(arguments.folder, arguments.RECIPE) as folder:
         claim(folder)  # before the work, so that an unusable folder is found at once
@@ -171,9 +225,11 @@ def run_search(arguments: argparse.Namespace) -> int:
 
 def run_resume(arguments: argparse.Namespace) -> int:
     """Continue a run; return the exit code."""
+    check_log(arguments.log)
     folder = existing_run(arguments.RUN)
     experiment = of_run(read_config(folder), str(folder))
-    return train(experiment, folder, report=not arguments.no_report, resume=True)
+    report = not arguments.no_report
+    return train(experiment, folder, report=report, resume=True, log=arguments.log)
 
 
 def run_fork(arguments: argparse.Namespace) -> int:
@@ -182,6 +238,7 @@ def run_fork(arguments: argparse.Namespace) -> int:
     Raises:
         ConfigurationError: no step is given, or the run has no snapshot of it.
     """
+    check_log(arguments.log)
     parent = existing_run(arguments.RUN)
     if arguments.step is None:
         raise ConfigurationError(
@@ -196,5 +253,7 @@ def run_fork(arguments: argparse.Namespace) -> int:
     with new_run(arguments.folder, experiment.name) as folder:
         rows = [("parent", f"{parent}, step {arguments.step:,}"), ("run", str(folder))]
         say("\n".join(aligned(rows)))
-        done = experiment.fork(parent, arguments.step, values, folder=folder)
-        return finish(changed, done, folder, report=not arguments.no_report)
+        reader = reader_for(arguments.log, folder)
+        done = experiment.fork(parent, arguments.step, values, folder=folder, on_event=reader)
+        report = not arguments.no_report
+        return finish(changed, done, folder, report=report, log=arguments.log)

@@ -32,6 +32,7 @@ from clearprop.models.recurrent_language_model import RecurrentLanguageModel
 from clearprop.models.resnet import ResNet, resnet18, resnet34, resnet50, small_resnet
 from clearprop.models.search import Beams, beam_search
 from clearprop.models.self_organizing_map import SelfOrganizingMap
+from clearprop.models.sentence_encoder import SentenceEncoder
 from clearprop.models.seq2seq import Seq2Seq
 from clearprop.models.stacked import stacked
 from clearprop.models.tagger import Tagger
@@ -67,6 +68,7 @@ __all__ = [
     "RecurrentLanguageModel",
     "ResNet",
     "SelfOrganizingMap",
+    "SentenceEncoder",
     "Seq2Seq",
     "Tagger",
     "TextClassifier",

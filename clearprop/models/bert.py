@@ -16,7 +16,7 @@ from clearprop.nn.activation import ActivationLike
 from clearprop.nn.fields import Array
 
 EPSILON = 1e-12
-"""The epsilon of every normalization, as published."""
+"""The epsilon of every normalization in the published model."""
 
 
 class BERT(nn.Module):
@@ -41,6 +41,8 @@ class BERT(nn.Module):
         activation: of the feed-forward networks.
         pooled: whether it has the layer that makes one vector of a text (`pool`).
         padding: the token that fills short texts and is ignored; None where all tokens count.
+        segments: how many texts an example can consist of.
+        epsilon: of the normalizations.
 
     Raises:
         ShapeError: more tokens than the context, or none.
@@ -76,12 +78,14 @@ class BERT(nn.Module):
         activation: ActivationLike = "gelu",
         pooled: bool = True,
         padding: int | None = 0,
+        segments: int = 2,
+        epsilon: float = EPSILON,
     ) -> None:
         small = nn.initializers.normal(0.02)
         self.words = nn.Embedding(vocabulary, width, weight_init=small)
         self.positions = nn.LearnedPositions(context, width)
-        self.segments = nn.Embedding(2, width, weight_init=small)
-        self.norm = nn.LayerNorm(width, epsilon=EPSILON)
+        self.segments = nn.Embedding(segments, width, weight_init=small)
+        self.norm = nn.LayerNorm(width, epsilon=epsilon)
         self.dropout = nn.Dropout(dropout)
         self.blocks = tuple(
             nn.TransformerBlock(
@@ -91,7 +95,7 @@ class BERT(nn.Module):
                 norm_first=False,
                 dropout=dropout,
                 activation=activation,
-                epsilon=EPSILON,
+                epsilon=epsilon,
                 weight_init=small,
             )
             for _ in range(layers)
@@ -128,8 +132,12 @@ class BERT(nn.Module):
 class MaskedWords(nn.Module):
     """BERT with a head that fills in words: logits (B, T, V) of the word at each place.
 
-    z = N(gelu(y W + b)) E^T + c with the rows E of BERT's word embedding, which get the error
-    signals of both uses.
+    z = N(f(y W + b)) E^T + c with the rows E of BERT's word embedding, which get the error signals
+    of both uses.
+
+    Args:
+        bert: with or without its pooler.
+        activation: f.
 
     >>> sum(w.size for w in nn.parameters(MaskedWords(BERT(pooled=False))).values())
     109514298
@@ -139,19 +147,21 @@ class MaskedWords(nn.Module):
 
     bert: BERT
     transform: nn.Linear
+    activation: nn.Activation
     norm: nn.LayerNorm
     bias: Array
 
-    def __init__(self, bert: BERT) -> None:
+    def __init__(self, bert: BERT, *, activation: ActivationLike = "gelu") -> None:
         width = bert.words.features
         small = nn.initializers.normal(0.02)
         self.bert = bert
         self.transform = nn.Linear(width, width, weight_init=small)
-        self.norm = nn.LayerNorm(width, epsilon=EPSILON)
+        self.activation = nn.Activation(activation)
+        self.norm = nn.LayerNorm(width, epsilon=bert.norm.epsilon)
         self.bias = nn.parameter((bert.words.size,), nn.initializers.zeros)
 
     def __call__(self, x: Array | Mapping[str, Array]) -> Array:
-        y = self.norm(ops.gelu(self.transform(self.bert(x))))
+        y = self.norm(self.activation(self.transform(self.bert(x))))
         return ops.matmul(y, ops.transpose(self.bert.words.weight)) + self.bias
 
 

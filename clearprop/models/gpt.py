@@ -56,6 +56,7 @@ class GPT(nn.Module):
         key_value_heads: heads of keys and values; as many as heads when None.
         positions: "learned", "sinusoidal" or "rotary".
         norm: "layer" or "rms".
+        epsilon: of the normalizations.
         activation: of the feed-forward networks.
         dropout: rate in training, of embeddings, attention and blocks.
         bias: whether the linear layers have one.
@@ -96,6 +97,7 @@ class GPT(nn.Module):
         key_value_heads: int | None = None,
         positions: str = "learned",
         norm: str = "layer",
+        epsilon: float = 1e-5,
         activation: ActivationLike = "gelu_tanh",
         dropout: float = 0.0,
         bias: bool = True,
@@ -120,6 +122,7 @@ class GPT(nn.Module):
                 dropout=dropout,
                 activation=activation,
                 norm=norm,
+                epsilon=epsilon,
                 key_value_heads=key_value_heads,
                 rotary=positions == "rotary",
                 bias=bias,
@@ -128,7 +131,7 @@ class GPT(nn.Module):
             )
             for _ in range(layers)
         )
-        self.norm = nn.transformer.normalization(norm, width)
+        self.norm = nn.transformer.normalization(norm, width, epsilon)
         self.output = None if tied else nn.Linear(width, vocabulary, bias=False, weight_init=small)
         self.context = context
         self.padding = padding

@@ -10,6 +10,7 @@ from clearprop.training.events import (
     RunStarted,
     StepsDone,
     Stopped,
+    scalars_of,
 )
 from clearprop.training.fit import fit
 from clearprop.training.fit_config import FitConfig
@@ -60,5 +61,6 @@ __all__ = [
     "predict",
     "read_run",
     "save",
+    "scalars_of",
     "train",
 ]

@@ -187,6 +187,29 @@ class Stopped:
 
 Event = RunStarted | StepsDone | EpochDone | Checkpointed | NonFinite | Stopped
 
+
+def scalars_of(event: Event) -> dict[str, float]:
+    """Return the numbers of an event that curves are drawn of, by name; for logs of other programs.
+
+    >>> scalars_of(StepsDone(20, 1, 0.5, 0.1))
+    {'objective/steps': 0.5}
+    """
+    if isinstance(event, StepsDone):
+        return {"objective/steps": event.objective}
+    if not isinstance(event, EpochDone):
+        return {}
+    found = {
+        "objective/training": event.objective,
+        "objective/development": event.development_objective,
+        "error/training": event.training_error,
+        "error/development": event.development_error,
+        "learning_rate": event.learning_rate,
+        "examples_per_second": event.examples_per_second,
+    }
+    found |= {f"metrics/{name}": value for name, value in event.metrics.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
 Logged = Event | EpochsDone
 """What a line of ``events.jsonl`` holds."""
 

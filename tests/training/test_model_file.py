@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from clearprop import nn, ops
 from clearprop.errors import CheckpointError, ModelError
@@ -77,3 +78,20 @@ def test_a_model_without_values_is_not_saved(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no values yet"):
         save(nn.Linear(2, 2), tmp_path / "m.safetensors")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_of_other_programs_are_answered_with_what_reads_them(tmp_path: Path) -> None:
+    safetensors.numpy.save_file({"weight": np.ones(2)}, tmp_path / "model.safetensors")
+    with pytest.raises(CheckpointError, match="does not describe") as refused:
+        load_model(tmp_path)
+    assert refused.value.given == "the weights of another program"
+    assert "like=model" in str(refused.value.fix)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(CheckpointError) as refused:
+        load_model(tmp_path / "model.safetensors")
+    assert refused.value.fix == f"cp.interop.huggingface.load({str(tmp_path)!r})"
+    for begins in (b"PK\x03\x04", b"\x80\x02"):
+        (tmp_path / "model.pt").write_bytes(begins + bytes(100))
+        with pytest.raises(CheckpointError, match=r"torch\.save") as refused:
+            load_model(tmp_path / "model.pt")
+        assert "cp.interop.pytorch.load_state_dict(model, " in str(refused.value.fix)

@@ -14,7 +14,7 @@ from clearprop import (
 )
 from clearprop.data import Preprocessor
 from clearprop.errors import CheckpointError, ModelError
-from clearprop.files import content_errors, write_output
+from clearprop.files import content_errors, read_errors, write_output
 from clearprop.nn import Module
 from clearprop.training.storage.checkpoint import check_architecture, load_arrays, save_arrays
 
@@ -80,14 +80,18 @@ def load_model(path: Path | str, like: Module | None = None) -> Module:
     (2, 3)
     """
     file = _file(path)
+    _check_form(file)
     arrays, record = load_arrays(file, foreign=True)
     if like is None:
         if record.get("structure") is None:
+            reason, folder = record.get("not_described"), str(file.parent)
             raise CheckpointError(
                 "the file does not describe its architecture",
                 where=str(file),
-                given=str(record.get("not_described")),
-                fix="load(path, like=model) with a model of the same architecture",
+                given="the weights of another program" if reason is None else str(reason),
+                fix=f"cp.interop.huggingface.load({folder!r})"
+                if (file.parent / "config.json").is_file() and reason is None
+                else "load(path, like=model) with a model of the same architecture",
             )
         with content_errors(file, CheckpointError, "the architecture in the file is damaged"):
             like = nn.from_structure(record["structure"])
@@ -112,6 +116,24 @@ def load_preprocessor(path: Path | str) -> Preprocessor | None:
     _, record = load_arrays(file, foreign=True)
     text = record.get("preprocessor")
     return Preprocessor.from_json(str(text), str(file)) if text is not None else None
+
+
+def _check_form(file: Path) -> None:
+    """Raise where a file is one of `torch.save`: a zip archive or a pickle.
+
+    Raises:
+        CheckpointError: it is, or it is missing.
+    """
+    with read_errors(file, CheckpointError), file.open("rb") as opened:
+        begins = opened.read(8)
+    # The first bytes of a safetensors file are the length of its header.
+    is_beyond = int.from_bytes(begins, "little") > file.stat().st_size
+    if begins.startswith((b"PK\x03\x04", b"\x80")) and is_beyond:
+        raise CheckpointError(
+            "the file is no safetensors file; it may be one of torch.save",
+            where=str(file),
+            fix=f"cp.interop.pytorch.load_state_dict(model, {str(file)!r})",
+        )
 
 
 def _file(path: Path | str) -> Path:

@@ -13,7 +13,6 @@ from jax import lax
 
 from clearprop import ops
 from clearprop.autodiff import lift
-from clearprop.autodiff.shapes import Shaped
 from clearprop.interop.onnx.graph import dtype_named
 from clearprop.interop.onnx.node import Node
 from clearprop.interop.onnx.running import plain
@@ -43,7 +42,7 @@ def _mul(node: Node, x: Any, y: Any) -> Any:
     return ops.multiply(x, _with_axis(x, y, node))
 
 
-def is_float(x: Shaped) -> bool:
+def is_float(x: Any) -> bool:
     """Say whether an array holds floats."""
     return bool(jnp.issubdtype(x.dtype, jnp.floating))
 
