@@ -140,11 +140,12 @@ BY_NAME = {
     "display.py",
     "cli/arguments.py",
     "interop/__init__.py",
+    "nn/structure.py",
     "recipes/__init__.py",
     "recipes/catalog.py",
 }
 """Files that load modules on demand: for the public names, for a notebook, the commands, the
-recipes and the parts of other libraries."""
+recipes, the parts of other libraries and the layers of a saved model."""
 
 
 def test_modules_are_imported_by_statements() -> None:

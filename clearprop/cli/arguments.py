@@ -86,7 +86,19 @@ COMMANDS: dict[str, Command] = {
         "training.run_train",
         "train a recipe, write its run and its report",
         (
-            Argument("RECIPE", f"one of {', '.join(RECIPES)}"),
+            Argument(
+                "RECIPE", f"one of {', '.join(RECIPES)}; not needed with --from", {"nargs": "?"}
+            ),
+            Argument(
+                "--from",
+                "an ONNX file, whose network is trained further on your pictures",
+                {"metavar": "FILE", "dest": "source"},
+            ),
+            Argument(
+                "--freeze",
+                "with --from: patterns of parameters that stay as they are, such as 'features.*'",
+                {"metavar": "PATTERN"},
+            ),
             _DATA,
             _TARGET,
             _SET,
@@ -153,6 +165,11 @@ COMMANDS: dict[str, Command] = {
             _DATA_SET,
             Argument("--output", "the file to write (standard output)", {"metavar": "FILE"}),
         ),
+    ),
+    "export": Command(
+        "exporting.run_export",
+        "write a trained model, with the preparation of its examples, as an ONNX file",
+        (_RUN, Argument("FILE", "the file to write, such as model.onnx")),
     ),
     "explain": Command(
         "inspection.run_explain",
@@ -235,9 +252,7 @@ COMMANDS: dict[str, Command] = {
         "studio.run_studio",
         "open the page in which networks train and every number can be touched",
         (
-            Argument(
-                "WHAT", "a run, a .safetensors file or a recipe (the playground)", {"nargs": "?"}
-            ),
+            Argument("WHAT", "a run, a .safetensors or .onnx file, or a recipe", {"nargs": "?"}),
             Argument(
                 "--address",
                 "of this machine, where the page is served (127.0.0.1: for this machine only; "

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-from clearprop import glass, nn
+from clearprop import glass, nn, tree
 from clearprop.cli.datasets import say_columns
 from clearprop.cli.inference import shown_error
 from clearprop.cli.inspection import extras_of
@@ -32,9 +32,13 @@ from clearprop.training.storage.checkpoint import StateFolder
 TENSORBOARD = "tensorboard"
 """The form of a log, and the folder below that of the run in which it stands."""
 
+FINE_TUNE = "fine-tune"
+"""The recipe for a network of a file."""
+
 
 def run_train(arguments: argparse.Namespace) -> int:
     """Train a recipe; return the exit code."""
+    arguments.RECIPE = recipe_chosen(arguments)
     kind = find_recipe(arguments.RECIPE)
     if issubclass(kind, Study):
         return study(kind, arguments)
@@ -69,13 +73,44 @@ def reader_for(log: str | None, folder: Path) -> Callable[[Event], None] | None:
     return TensorBoardLog(folder / TENSORBOARD, run=folder)
 
 
+def recipe_chosen(arguments: argparse.Namespace) -> str:
+    """Return the recipe of a command; a file of ONNX is trained by its own.
+
+    Raises:
+        ConfigurationError: neither a recipe nor a file is given, or a recipe that takes no file.
+    """
+    name, given = arguments.RECIPE, arguments.source
+    if name is None and given is None:
+        is_picky = arguments.freeze is not None
+        raise ConfigurationError(
+            "--freeze goes with --from" if is_picky else "there is nothing to train",
+            where="clearprop train",
+            expected="a RECIPE, or --from model.onnx with --data FOLDER",
+            fix="clearprop train --help",
+        )
+    if name not in (None, FINE_TUNE) and (given is not None or arguments.freeze is not None):
+        option = "--from" if given is not None else "--freeze"
+        raise ConfigurationError(
+            f"the recipe {name} makes its own network; {option} is for one of a file",
+            where="clearprop train",
+            given=f"{name} {option} {given or arguments.freeze}",
+            fix="leave the recipe out: clearprop train --from model.onnx --data FOLDER",
+        )
+    return name or FINE_TUNE
+
+
 def chosen_values(arguments: argparse.Namespace) -> dict[str, object]:
-    """Return the values of ``--set``, ``--data`` and ``--target``.
+    """Return the values of ``--set`` and of the options that stand for a key.
 
     Raises:
         ConfigurationError: a text is no assignment, or a key is given twice.
     """
-    shortcuts = {"data.name": arguments.data, "data.target": arguments.target}
+    shortcuts = {
+        "data.name": arguments.data,
+        "data.target": arguments.target,
+        "file": getattr(arguments, "source", None),
+        "freeze": getattr(arguments, "freeze", None),
+    }
     return assigned(
         [*arguments.values, *(f"{key}={text}" for key, text in shortcuts.items() if text)]
     )
@@ -98,11 +133,11 @@ def train(
         resume: whether to continue the run in the folder.
         log: the form of a log that is written too; None for none.
     """
-    size = sum(weights.size for weights in nn.parameters(experiment.model()).values())
     rows = [
         ("recipe", experiment.name),
         ("data", experiment.data_line),
-        ("model", f"{size:,} parameters"),
+        *experiment.told(),
+        ("model", _sizes(experiment)),
         ("run", str(folder)),
     ]
     say("\n".join(aligned(rows)))
@@ -110,6 +145,16 @@ def train(
     say_columns(dataset.taken, (*dataset.notes, *experiment.unseen))
     done = experiment.train(folder=folder, resume=resume, on_event=reader_for(log, folder))
     return finish(experiment, done, folder, report=report, log=log)
+
+
+def _sizes(experiment: Experiment) -> str:
+    """Return the number of parameters in words, and how many are trained where some are not."""
+    sizes = {path: weights.size for path, weights in nn.parameters(experiment.model()).items()}
+    freeze = experiment.recipe.fit_options().get("freeze", ())
+    frozen = sum(sizes[path] for path in tree.match(list(sizes), freeze)) if freeze else 0
+    whole = sum(sizes.values())
+    some = f", of which {whole - frozen:,} are trained" if frozen else ""
+    return f"{whole:,} parameters{some}"
 
 
 def finish(

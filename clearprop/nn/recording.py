@@ -239,11 +239,12 @@ def check_examples(model: Module, x: object) -> None:
 
 
 def layer_kind(module: object) -> str:
-    """Return the kind of a layer: its class, or the name of the activation that it applies.
+    """Return the kind of a layer: its class, or what it applies: an activation, an operator.
 
     >>> from clearprop.nn import Activation, Flatten
     >>> layer_kind(Activation("tanh")), layer_kind(Flatten())
     ('tanh', 'Flatten')
     """
-    function = getattr(module, "function", None)
-    return getattr(function, "name", None) or type(module).__name__
+    function, operator = getattr(module, "function", None), getattr(module, "operator", None)
+    applied = operator if isinstance(operator, str) else getattr(function, "name", None)
+    return applied or type(module).__name__

@@ -1,11 +1,13 @@
 """A model's architecture as plain data: written to JSON, read back without running any code.
 
-Only classes that are already loaded are looked up by name; a file can never cause an import.
+Only classes that are already loaded are looked up by name. A file can cause no import, except that
+of the modules of clearprop in a fixed table.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 from typing import TypeAlias, TypeGuard, cast
 
 import jax.numpy as jnp
@@ -18,6 +20,9 @@ from clearprop.nn.module import Module, class_name
 
 Structure: TypeAlias = dict[str, "Structure"] | list["Structure"] | str | int | float | bool | None
 """A value that JSON can represent."""
+
+LATER = dict.fromkeys(("OnnxLayer", "OnnxModel", "OnnxScope"), "clearprop.interop.onnx.imported")
+"""Classes of clearprop in modules that a program may not have imported, with their modules."""
 
 
 def to_structure(value: object) -> Structure:
@@ -97,6 +102,8 @@ def _of_own_class(name: str) -> str:
 
 
 def _module(name: str, fields: dict[str, object], inferred: object, where: str) -> Module:
+    if name in LATER:
+        importlib.import_module(LATER[name])
     cls = Module.classes.get(name)
     if cls is None:
         close = nearest(name, Module.classes)

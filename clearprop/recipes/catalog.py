@@ -27,10 +27,12 @@ class Entry(NamedTuple):
     Attributes:
         kind: name of the class. Its module has the name of the recipe, with ``_`` for ``-``.
         summary: what the recipe shows, in one line.
+        needs: how to give what it cannot begin without; empty where its defaults suffice.
     """
 
     kind: str
     summary: str
+    needs: str = ""
 
 
 RECIPES: dict[str, Entry] = {
@@ -41,6 +43,11 @@ RECIPES: dict[str, Entry] = {
     "resnet20": Entry("ResNet20Recipe", "a residual network, for small pictures"),
     "alexnet": Entry("AlexNetRecipe", "the network of 2012, for pictures of 227 x 227"),
     "char-gpt": Entry("CharGPTRecipe", "a text character by character, by a small GPT"),
+    "fine-tune": Entry(
+        "FineTuneRecipe",
+        "the network of an ONNX file learns the classes of your pictures",
+        needs="clearprop train --from model.onnx --data FOLDER",
+    ),
     "transfer": Entry(
         "TransferStudy", "what a network learned of some classes helps to learn others"
     ),

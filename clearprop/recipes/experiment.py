@@ -106,6 +106,10 @@ class Experiment:
         """Return the model, without values."""
         return self.recipe.model(self.splits.preprocessor, self.outputs)
 
+    def told(self) -> list[tuple[str, str]]:
+        """Return what is said of the model before its training: rows of a name and a text."""
+        return self.recipe.told(self.splits.preprocessor, self.outputs)
+
     def train(self, **options: Unpack[RunOptions]) -> Run:
         """Train the model.
 
@@ -261,9 +265,9 @@ def prepare(
     """
     recipe = of_one_run(name).of(values or {}, where=name)
     dataset, line = _dataset(recipe, known)
-    found = recipe.data.settled(dataset, recipe.preferred)
+    found = recipe.settled_data(dataset)
     recipe = recipe.suited(dataset).model_copy(update={"data": found})
-    splits = recipe.data.split(dataset, recipe.seed)
+    splits = recipe.split(dataset)
     return Experiment(name, recipe.settled(len(splits.train)), dataset, splits, line)
 
 

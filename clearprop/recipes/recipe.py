@@ -88,6 +88,7 @@ class FitOptions(TypedDict, total=False):
     augment: Augment | None
     keep_best: bool | None
     monitor: str | None
+    freeze: tuple[str, ...]
 
 
 class Recipe(Configuration):
@@ -177,6 +178,14 @@ class Recipe(Configuration):
         free = {name: value for name, value in values.items() if name not in self.model_fields_set}
         return self.model_copy(update=free)
 
+    def settled_data(self, dataset: Dataset) -> DataChoice:
+        """Return the choice that finds the same data again, from any folder and machine."""
+        return self.data.settled(dataset, self.preferred)
+
+    def split(self, dataset: Dataset) -> Splits:
+        """Return training, development and test part, preprocessed."""
+        return self.data.split(dataset, self.seed)
+
     @abstractmethod
     def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return the model for this data, without values.
@@ -185,6 +194,10 @@ class Recipe(Configuration):
             preprocessor: describes the shape and the kind of an example.
             outputs: number of classes, or of values to predict.
         """
+
+    def told(self, preprocessor: Preprocessor, outputs: int) -> list[tuple[str, str]]:
+        """Return what is said of the model before its training: rows of a name and a text."""
+        return []
 
     @abstractmethod
     def loss(self, dataset: Dataset) -> str:

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from clearprop.errors import unknown_name
+from clearprop.errors import ConfigurationError, ModelError, unknown_name
 from clearprop.recipes.catalog import RECIPES, RUNS
 
 OF_RUNS, OF_MODELS = "runs", "models"
 """Names of views, as `studio-ui/src/views.ts` has them; a test compares the two."""
 
 # Of a run folder; the files that have these names as constants import JAX.
-CONFIG, MODEL_SUFFIX = "config.json", ".safetensors"
+CONFIG, MODEL_SUFFIX, ONNX_SUFFIX = "config.json", ".safetensors", ".onnx"
 
 
 class Opening(NamedTuple):
@@ -36,13 +36,14 @@ def opening_of(what: str | None, runs: Path = RUNS) -> Opening:
     """Return what the page opens.
 
     Args:
-        what: the folder of a run, the file of a model, or the name of a recipe; None opens the
-            first view.
+        what: the folder of a run, the file of a model (.safetensors or .onnx), or the name of a
+            recipe; None opens the first view.
         runs: the folder of the runs.
 
     Raises:
         RunError: the folder holds no run, or its configuration is damaged.
         ConfigurationError: there is nothing of this name; the nearest is suggested.
+        ModelError: the file is of ONNX, and the library onnx is missing.
 
     >>> opening_of(None)
     Opening(view='', runs=...Path('runs'), about='', files=())
@@ -58,12 +59,29 @@ def opening_of(what: str | None, runs: Path = RUNS) -> Opening:
         if (path.parent / CONFIG).is_file():
             return of_run(path.parent)
         return Opening(address_of_model(f"file:{path.name}"), runs, files=(path,))
+    if path.suffix == ONNX_SUFFIX and path.is_file():
+        _check_reader(path)
+        return Opening(address_of_model(f"file:{path.name}"), runs, files=(path,))
     if what not in RECIPES:
         known = sorted(str(config.parent) for config in runs.glob(f"*/{CONFIG}"))
         raise unknown_name("run, model or recipe", what, [*known, *RECIPES])
+    if needs := RECIPES[what].needs:
+        raise ConfigurationError(
+            f"{what} cannot begin with its defaults alone", where="clearprop studio", fix=needs
+        )
     if RECIPES[what].kind.endswith("Recipe"):
         return Opening(address_of_model(f"recipe:{what}"), runs)
     return _of_study(what, runs)
+
+
+def _check_reader(path: Path) -> None:
+    from clearprop.interop.onnx.reading import import_onnx
+
+    try:
+        import_onnx()
+    except ModelError as error:
+        error.where = str(path)
+        raise
 
 
 def of_run(path: Path) -> Opening:

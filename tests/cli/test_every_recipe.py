@@ -10,6 +10,7 @@ from clearprop import nn
 from clearprop.recipes.catalog import RECIPES
 from clearprop.training import load_model
 from tests.cli.conftest import Command
+from tests.onnx_networks import small_cnn
 
 STUDIES = {name for name, entry in RECIPES.items() if entry.kind.endswith("Study")}
 """These train several runs, and have no run of their own."""
@@ -18,6 +19,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "perceptron": (),
     "xor": ("epochs=20",),
     "mlp": ("data=iris", "hidden_sizes=8"),
+    "fine-tune": ("file=net.onnx", "data=digits"),
     "lenet5": ("data=digits",),
     "resnet20": ("data=digits", "depth=8", "width=4"),
     "alexnet": ("data=digits", "examples=24", "test_examples=8", "hidden_size=16"),
@@ -64,6 +66,7 @@ def test_no_recipe_is_missing() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", SMALL)
 def test_a_run_goes_through_every_command(clearprop: Command, tmp_path: Path, recipe: str) -> None:
+    small_cnn(tmp_path / "net.onnx")
     (tmp_path / "text.txt").write_text("the network learns what the numbers say. " * 60)
     (tmp_path / "lines.txt").write_text("return the mean of the values\nwrite a file\n")
     (tmp_path / "words.txt").write_text("network\nlearning\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -20,15 +20,16 @@ _KEPT = {"DequantizeLinear"}
 """What stays in the graph, because its inputs are the weights of the file."""
 
 
-def fold(parsed: Parsed) -> tuple[Graph, Mapping[str, Definition]]:
+def fold(parsed: Parsed, learned: Collection[str] = ()) -> tuple[Graph, Mapping[str, Definition]]:
     """Return the graph without the steps that whole numbers, booleans and texts decide alone.
 
-    Floats stay as they are: they may be weights.
+    Floats stay as they are: they may be weights. So do constants that are known to be ``learned``.
     """
     constants = dict(parsed.graph.constants)
     steps = []
     for step in parsed.graph.steps:
-        results = _folded(step, parsed.definitions[step.path], constants)
+        known = {name: array for name, array in constants.items() if name not in learned}
+        results = _folded(step, parsed.definitions[step.path], known)
         if results is None:
             steps.append(step)
         else:

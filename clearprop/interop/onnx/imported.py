@@ -100,9 +100,9 @@ class OnnxLayer(OnnxScope):
 class OnnxModel(OnnxScope):
     """A model that was read from an ONNX file.
 
-    It is called with the inputs of its graph, in their order or by name, and returns its output or
-    a tuple of them. `needed` names the inputs whose values decide shapes; they have to be arrays of
-    NumPy where the model is compiled.
+    It is called with the inputs of its graph, in their order, by name, or as one dict, and returns
+    its output or a tuple of them. `needed` names the inputs whose values decide shapes; they have
+    to be arrays of NumPy where the model is compiled.
 
     Args:
         graph: what is computed from what, as JSON.
@@ -172,6 +172,8 @@ def given_by_name(
         ModelError: one is missing, or is no input of the graph.
     """
     names = [slot.name for slot in graph.inputs]
+    if len(inputs) == 1 and isinstance(inputs[0], Mapping):
+        return given_by_name(graph, (), {**inputs[0], **named})
     given = {**dict(zip(names, inputs, strict=False)), **named}
     if len(inputs) > len(names) or set(given) != set(names):
         raise ModelError(

@@ -13,6 +13,7 @@ from clearprop.interop.onnx.folding import fold
 from clearprop.interop.onnx.functions import expanded
 from clearprop.interop.onnx.graph import graph_to_text
 from clearprop.interop.onnx.imported import OnnxModel
+from clearprop.interop.onnx.learned import learned_names
 from clearprop.interop.onnx.parsing import parse
 from clearprop.interop.onnx.placing import place
 from clearprop.interop.onnx.reading import read_proto
@@ -42,6 +43,8 @@ def load(
     Names become paths: the weight ``features.0.weight`` is the parameter of that path, and the
     node that reads it is the layer ``features.0``.
 
+    A file that `save` has written says which constants are parameters.
+
     Args:
         source: a file, its bytes, or a model of the library `onnx`.
         parameters: names or patterns (``*`` stands for anything) of constants to be trained.
@@ -57,9 +60,10 @@ def load(
     proto = read_proto(source)
     try:
         parsed = parse(expanded(proto))
+        learned = learned_names(proto)
         with jax.enable_x64(True):
-            graph, layers = fold(parsed)
-            graph, parts = place(graph, layers, *chosen)
+            graph, layers = fold(parsed, learned or ())
+            graph, parts = place(graph, layers, *chosen, learned)
             return OnnxModel(graph_to_text(graph), **parts).init(0)
     except ClearpropError:
         raise

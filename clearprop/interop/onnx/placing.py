@@ -75,17 +75,25 @@ def place(
     definitions: Mapping[str, Definition],
     parameters: tuple[str, ...],
     constants: tuple[str, ...],
+    learned: frozenset[str] | None = None,
 ) -> tuple[Graph, dict[str, object]]:
     """Return the graph with the paths of layers and parameters, and the parts of the model.
+
+    Args:
+        graph: with running numbers as paths.
+        definitions: of its nodes.
+        parameters: patterns of constants to be trained.
+        constants: patterns of constants that stay fixed.
+        learned: names of the parameters, where the file gives them.
 
     Raises:
         ModelError: a pattern fits no constant.
     """
-    weights = _chosen(graph, definitions, parameters, constants)
+    weights = _chosen(graph, definitions, parameters, constants, learned)
     readers: Counter[str] = Counter()
     for step in every_step(graph):
         readers.update(set(step.inputs))
-    paths = _paths_of_weights(weights, definitions)
+    paths = _paths_of_weights(weights, definitions, learned or frozenset())
     claims = Counter(
         scope for step in every_step(graph) for scope in {_scope_of(step, paths)} if scope
     )
@@ -98,6 +106,8 @@ def place(
         path = scope if alone else _path_of_node(definition, scope)
         renamed[step.path] = _free(path, taken)
     root = _Part()
+    for step in every_step(graph):  # so that layers stand in the order in which they are computed
+        _part_at(root, renamed[step.path])
     for name, weight in weights.items():
         scope, _, leaf = paths[name].rpartition(".")
         array = jnp.asarray(weight.array)
@@ -131,6 +141,7 @@ def _chosen(
     definitions: Mapping[str, Definition],
     parameters: tuple[str, ...],
     constants: tuple[str, ...],
+    learned: frozenset[str] | None,
 ) -> dict[str, _Weight]:
     found: dict[str, _Weight] = {}
     moved = _moved(graph, definitions)
@@ -150,7 +161,10 @@ def _chosen(
                 and array.size > 1
                 and not all(other in graph.constants for other in step.inputs)
             )
-            trained = (of_weight or shifts or name in moved) and not _fits(name, constants)
+            likely = of_weight or shifts or name in moved
+            trained = (likely if learned is None else name in learned) and not _fits(
+                name, constants
+            )
             if trained or statistic or _fits(name, parameters):
                 found[name] = _Weight(array, not statistic, step, position)
     for pattern in (*parameters, *constants):
@@ -195,13 +209,13 @@ def clean(name: str) -> str:
 
 
 def _paths_of_weights(
-    weights: Mapping[str, _Weight], definitions: Mapping[str, Definition]
+    weights: Mapping[str, _Weight], definitions: Mapping[str, Definition], learned: frozenset[str]
 ) -> dict[str, str]:
     paths: dict[str, str] = {}
     taken: set[str] = set()
     for name, weight in weights.items():
         definition = definitions[weight.reader.path]
-        if _NAMELESS.match(name):
+        if _NAMELESS.match(name) and name not in learned:
             own = _FIELDS.get(definition.operator, ())
             leaf = own[weight.position] if weight.position < len(own) else ""
             path = leaf or f"weight_{weight.position}"

@@ -29,6 +29,7 @@ from clearprop.recipes.experiment import Experiment, is_of_recipe, of_run, prepa
 from clearprop.studio.models.bundled import BUNDLED, INITIAL, open_bundled
 from clearprop.studio.models.made_up import Output, guessed_inputs, made_up
 from clearprop.studio.models.messages import SourceEntry, SourceKind, SourceList
+from clearprop.studio.models.onnx_file import SUFFIX, open_onnx
 from clearprop.studio.models.opened import Opened, untrained_subject
 from clearprop.studio.runs.library import RunLibrary
 from clearprop.studio.runs.place import RunPlace
@@ -151,7 +152,8 @@ class Sources:
                     texts=name.startswith(CHARACTERS),
                 )
                 for name, one in RECIPES.items()
-                if one.kind.endswith("Recipe")  # a study has no single model
+                # A study has no single model, and some recipes need a file.
+                if one.kind.endswith("Recipe") and not one.needs
             ),
         ]
         return SourceList(tuple(every), str(self._folder))
@@ -172,7 +174,6 @@ class Sources:
             return self._open(entry, name)
 
     def _open(self, entry: SourceEntry, name: str) -> Opened:
-        # A place for networks of other libraries: a file of another ending is another kind here.
         match entry.kind:
             case "object":
                 return open_offer(entry, self._offers[entry.id])
@@ -290,6 +291,8 @@ def _without_recipe(entry: SourceEntry, folder: Path, config: Mapping[str, Any])
 
 
 def _of_file(entry: SourceEntry, path: Path) -> Opened:
+    if path.suffix == SUFFIX:
+        return open_onnx(entry, path)
     return _bare(entry, load_model(path), None, load_preprocessor(path))
 
 

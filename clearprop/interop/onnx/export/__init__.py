@@ -1,0 +1,1 @@
+"""Models written as ONNX files: what a model computes is traced, and written node by node."""
