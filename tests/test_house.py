@@ -152,7 +152,7 @@ def test_every_dependency_has_its_lines_in_the_decisions() -> None:
 
 
 def test_what_is_required_is_what_is_imported() -> None:
-    import_names = {"scikit-learn": "sklearn", "pillow": "PIL"}
+    import_names = {"scikit-learn": "sklearn", "pillow": "PIL", "protobuf": "google"}
     needed = {
         import_names.get(name, name.replace("-", "_")) for name in required(PROJECT["dependencies"])
     }
@@ -160,8 +160,13 @@ def test_what_is_required_is_what_is_imported() -> None:
     for name, bringer in brought.items():
         assert name in {r.lower() for r in required(metadata.requires(bringer) or [])}
     extras = PROJECT["optional-dependencies"]
-    imported_extras = ("stream", "search", "rl", "notebook", "huggingface", "tensorboard")
-    optional = required([one for extra in imported_extras for one in extras[extra]])
+    imported_extras = (
+        "stream", "search", "rl", "notebook", "huggingface", "tensorboard", "onnx",
+    )  # fmt: skip
+    optional = {
+        import_names.get(name, name)
+        for name in required([one for extra in imported_extras for one in extras[extra]])
+    }
     imported = {
         name.split(".")[0]
         for path in MODULES

@@ -15,13 +15,13 @@ from clearprop.interop.onnx.node import Empty
 from clearprop.interop.onnx.session import InferenceSession
 
 
-class Prepared(BackendRep):
+class PreparedModel(BackendRep):
     """A model that is ready to run."""
 
     def __init__(self, session: InferenceSession) -> None:
         self.session = session
 
-    def run(self, inputs: Any, **options: Any) -> tuple[Any, ...]:
+    def run(self, inputs: object, **options: object) -> tuple[Any, ...]:
         """Return the outputs for some inputs, as arrays of NumPy."""
         given = inputs if isinstance(inputs, Sequence) else [inputs]
         outputs = self.session(*given)
@@ -41,13 +41,15 @@ class ClearpropBackend(Backend):
     """The backend; `prepare` and `run_model` are those of every backend."""
 
     @classmethod
-    def prepare(cls, model: onnx.ModelProto, device: str = "CPU", **options: Any) -> Prepared:
+    def prepare(
+        cls, model: onnx.ModelProto, device: str = "CPU", **options: object
+    ) -> PreparedModel:
         """Return a model that is ready to run.
 
         Raises:
             ModelError: an operator is not supported.
         """
-        return Prepared(InferenceSession(load(model)))
+        return PreparedModel(InferenceSession(load(model)))
 
     @classmethod
     def supports_device(cls, device: str) -> bool:

@@ -21,7 +21,7 @@ from clearprop.interop.onnx.editing import (
     with_output,
     without_step,
 )
-from clearprop.interop.onnx.graph import Graph, Slot, Step
+from clearprop.interop.onnx.graph import GraphSlot, GraphStep, OnnxGraph
 from clearprop.interop.onnx.imported import OnnxLayer, OnnxModel, value_at
 
 PROBABILITIES = ("Softmax", "LogSoftmax", "Sigmoid")
@@ -173,7 +173,7 @@ def _one_output(model: OnnxModel, output: str | None, where: str) -> OnnxModel:
     return model if output is None else with_output(model, output)
 
 
-def _sizes(slot: Slot) -> str:
+def _sizes(slot: GraphSlot) -> str:
     return "of any shape" if slot.shape is None else f"[{', '.join(map(str, slot.shape))}]"
 
 
@@ -231,13 +231,13 @@ def _output_shape(model: nn.Module, shape: tuple[int, ...], where: str) -> tuple
     return tuple(made.shape)
 
 
-def _step_at(graph: Graph, path: str) -> Step:
+def _step_at(graph: OnnxGraph, path: str) -> GraphStep:
     return next(step for step in graph.steps if step.path == path)
 
 
-def _end_of(graph: Graph) -> tuple[list[Step], Step | None]:
+def _end_of(graph: OnnxGraph) -> tuple[list[GraphStep], GraphStep | None]:
     """Return the steps from the output back to the head, and the head, if it is one."""
-    trail: list[Step] = []
+    trail: list[GraphStep] = []
     (slot,) = graph.outputs
     step = graph.by_output.get(slot.name)
     while step is not None:
@@ -253,7 +253,7 @@ def _end_of(graph: Graph) -> tuple[list[Step], Step | None]:
 
 
 def _no_head(
-    model: OnnxModel, trail: list[Step], classes: int, found: tuple[int, ...], where: str
+    model: OnnxModel, trail: list[GraphStep], classes: int, found: tuple[int, ...], where: str
 ) -> ModelError:
     last = f", from {trail[-1].path} ({trail[-1].operator})" if trail else ""
     return ModelError(
@@ -267,7 +267,7 @@ def _no_head(
 
 
 def _with_head(
-    model: OnnxModel, head: Step, trail: list[Step], classes: int
+    model: OnnxModel, head: GraphStep, trail: list[GraphStep], classes: int
 ) -> tuple[OnnxModel, str]:
     """Return a model with a new linear layer in the place of its last, and a line about it."""
     graph, layer = model.plan, nn.layer_at(model, head.path)
@@ -295,7 +295,7 @@ def _with_head(
     return changed, line
 
 
-def _without_bias(graph: Graph, add: Step, moving: str) -> Graph:
+def _without_bias(graph: OnnxGraph, add: GraphStep, moving: str) -> OnnxGraph:
     ordered = replace(add, inputs=(moving,))
     steps = tuple(ordered if step is add else step for step in graph.steps)
     return without_step(replace(graph, steps=steps), ordered)

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from clearprop import nn
 from clearprop.errors import ModelError, unknown_name
-from clearprop.interop.onnx.graph import Graph, Slot, Step, graph_to_text, reads
+from clearprop.interop.onnx.graph import GraphSlot, GraphStep, OnnxGraph, graph_to_text, reads
 from clearprop.interop.onnx.imported import OnnxLayer, OnnxModel, OnnxScope
 from clearprop.interop.onnx.placing import every_step
 from clearprop.nn.fields import inferred_roles, rebuild, roles, values
 
 
 def with_graph(
-    model: OnnxModel, graph: Graph, added: Mapping[str, nn.Module] | None = None
+    model: OnnxModel, graph: OnnxGraph, added: Mapping[str, nn.Module] | None = None
 ) -> OnnxModel:
     """Return a model that computes another graph with the same layers.
 
@@ -99,21 +99,21 @@ def with_channels_last(model: OnnxModel, name: str = "pictures") -> OnnxModel:
         if isinstance(layer, OnnxLayer) and not layer.domain
     ]
     layer = OnnxLayer("Transpose", "", max(versions), (("perm", (0, 3, 1, 2)),), ("",), 1)
-    step = Step(path, "Transpose", (value,), (slot.name,))
+    step = GraphStep(path, "Transpose", (value,), (slot.name,))
     graph = replace(
-        graph, inputs=(Slot(value, slot.dtype, (n, h, w, c)),), steps=(step, *graph.steps)
+        graph, inputs=(GraphSlot(value, slot.dtype, (n, h, w, c)),), steps=(step, *graph.steps)
     )
     return with_graph(model, graph, {path: layer})
 
 
-def without_step(graph: Graph, step: Step) -> Graph:
+def without_step(graph: OnnxGraph, step: GraphStep) -> OnnxGraph:
     """Return a graph in which the first input of a step takes the place of its output."""
     names = {step.outputs[0]: step.inputs[0]}
     steps = tuple(one for one in graph.steps if one is not step)
     return _renamed_values(replace(graph, steps=steps), names)
 
 
-def _renamed_values(graph: Graph, names: Mapping[str, str]) -> Graph:
+def _renamed_values(graph: OnnxGraph, names: Mapping[str, str]) -> OnnxGraph:
     """Return a graph that reads other values in the place of some."""
     steps = tuple(
         replace(
@@ -127,7 +127,7 @@ def _renamed_values(graph: Graph, names: Mapping[str, str]) -> Graph:
     return replace(graph, steps=steps, outputs=outputs)
 
 
-def _freed(slot: Slot) -> Slot:
+def _freed(slot: GraphSlot) -> GraphSlot:
     return slot if not slot.shape else replace(slot, shape=("batch", *slot.shape[1:]))
 
 
@@ -137,9 +137,9 @@ def _unused(name: str, used: set[str]) -> str:
     return name
 
 
-def _without_unread(graph: Graph) -> Graph:
+def _without_unread(graph: OnnxGraph) -> OnnxGraph:
     needed = {slot.name for slot in graph.outputs}
-    steps: list[Step] = []
+    steps: list[GraphStep] = []
     for step in reversed(graph.steps):
         if any(name in needed for name in step.outputs):
             steps.append(step)

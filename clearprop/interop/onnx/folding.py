@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from clearprop.interop.onnx.graph import Graph, HostArray, Step, reads
-from clearprop.interop.onnx.node import Node
+from clearprop.interop.onnx.graph import GraphStep, HostArray, OnnxGraph, reads
+from clearprop.interop.onnx.node import OnnxNode
 from clearprop.interop.onnx.parsing import Definition, Parsed
 from clearprop.interop.onnx.rows import find_row
 from clearprop.interop.onnx.running import evaluate
@@ -20,7 +20,9 @@ _KEPT = {"DequantizeLinear"}
 """What stays in the graph, because its inputs are the weights of the file."""
 
 
-def fold(parsed: Parsed, learned: Collection[str] = ()) -> tuple[Graph, Mapping[str, Definition]]:
+def fold(
+    parsed: Parsed, learned: Collection[str] = ()
+) -> tuple[OnnxGraph, Mapping[str, Definition]]:
     """Return the graph without the steps that whole numbers, booleans and texts decide alone.
 
     Floats stay as they are: they may be weights. So do constants that are known to be ``learned``.
@@ -45,7 +47,7 @@ def fold(parsed: Parsed, learned: Collection[str] = ()) -> tuple[Graph, Mapping[
 
 
 def _folded(
-    step: Step, definition: Definition, constants: Mapping[str, HostArray]
+    step: GraphStep, definition: Definition, constants: Mapping[str, HostArray]
 ) -> dict[str, HostArray] | None:
     names = [name for name in step.inputs if name]
     found = find_row(definition.domain, definition.operator, definition.version)
@@ -53,7 +55,7 @@ def _folded(
         return None
     if not all(name in constants and _is_small(constants[name]) for name in names):
         return None
-    node = Node(
+    node = OnnxNode(
         definition.operator,
         definition.domain,
         definition.version,

@@ -27,7 +27,7 @@ TEXT = "string"
 
 
 @dataclass(frozen=True)
-class Slot:
+class GraphSlot:
     """An input or an output of a graph.
 
     Attributes:
@@ -42,7 +42,7 @@ class Slot:
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class GraphStep:
     """One node of a graph: the layer at a path reads some values and gives others.
 
     Attributes:
@@ -57,11 +57,11 @@ class Step:
     operator: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    graphs: Mapping[str, Graph] = field(default_factory=dict)
+    graphs: Mapping[str, OnnxGraph] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
-class Graph:
+class OnnxGraph:
     """Steps in the order in which they are computed, with what they begin and end with.
 
     Attributes:
@@ -72,9 +72,9 @@ class Graph:
         parameters: paths of the parameters and statistics of the model, by the name of the value.
     """
 
-    inputs: tuple[Slot, ...]
-    outputs: tuple[Slot, ...]
-    steps: tuple[Step, ...]
+    inputs: tuple[GraphSlot, ...]
+    outputs: tuple[GraphSlot, ...]
+    steps: tuple[GraphStep, ...]
     constants: Mapping[str, HostArray]
     parameters: Mapping[str, str] = field(default_factory=dict)
 
@@ -91,19 +91,19 @@ class Graph:
         return freed[::-1]
 
     @functools.cached_property
-    def by_output(self) -> dict[str, Step]:
+    def by_output(self) -> dict[str, GraphStep]:
         """The step that gives each value."""
         return {name: step for step in self.steps for name in step.outputs if name}
 
 
-def reads(step: Step) -> Iterator[str]:
+def reads(step: GraphStep) -> Iterator[str]:
     """Yield the names of all values that a step reads, also inside its graphs."""
     yield from filter(None, step.inputs)
     for graph in step.graphs.values():
         yield from outer_reads(graph)
 
 
-def outer_reads(graph: Graph) -> Iterator[str]:
+def outer_reads(graph: OnnxGraph) -> Iterator[str]:
     """Yield the names of the values that a graph reads from the graphs around it."""
     own = {slot.name for slot in graph.inputs} | set(graph.constants)
     for step in graph.steps:
@@ -152,12 +152,12 @@ def array_from_data(data: object) -> HostArray:
     raise CheckpointError("a constant of the graph is damaged", given=repr(data)[:80])
 
 
-def graph_to_text(graph: Graph) -> str:
+def graph_to_text(graph: OnnxGraph) -> str:
     """Return a graph as JSON."""
     return json.dumps(_graph_data(graph), separators=(",", ":"))
 
 
-def _graph_data(graph: Graph) -> dict[str, object]:
+def _graph_data(graph: OnnxGraph) -> dict[str, object]:
     return {
         "inputs": [[slot.name, slot.dtype, slot.shape] for slot in graph.inputs],
         "outputs": [[slot.name, slot.dtype, slot.shape] for slot in graph.outputs],
@@ -177,7 +177,7 @@ def _graph_data(graph: Graph) -> dict[str, object]:
 
 
 @functools.lru_cache(maxsize=64)
-def graph_from_text(text: str) -> Graph:
+def graph_from_text(text: str) -> OnnxGraph:
     """Return the graph that `graph_to_text` has written.
 
     Raises:
@@ -189,7 +189,7 @@ def graph_from_text(text: str) -> Graph:
         raise CheckpointError(f"the graph of the model is damaged: {error!r}"[:300]) from error
 
 
-def _read_graph(data: dict[str, object]) -> Graph:
+def _read_graph(data: dict[str, object]) -> OnnxGraph:
     match data:
         case {
             "inputs": list(inputs),
@@ -198,7 +198,7 @@ def _read_graph(data: dict[str, object]) -> Graph:
             "constants": dict(constants),
             "parameters": dict(parameters),
         }:
-            return Graph(
+            return OnnxGraph(
                 tuple(_read_slot(*slot) for slot in inputs),
                 tuple(_read_slot(*slot) for slot in outputs),
                 tuple(_read_step(*step) for step in steps),
@@ -208,12 +208,14 @@ def _read_graph(data: dict[str, object]) -> Graph:
     raise ValueError("a part of a graph is missing")
 
 
-def _read_slot(name: str, dtype: str, shape: list[int | str] | None) -> Slot:
-    return Slot(str(name), str(dtype), None if shape is None else tuple(shape))
+def _read_slot(name: str, dtype: str, shape: list[int | str] | None) -> GraphSlot:
+    return GraphSlot(str(name), str(dtype), None if shape is None else tuple(shape))
 
 
 def _read_step(
     path: str, operator: str, inputs: list[str], outputs: list[str], graphs: dict[str, object]
-) -> Step:
+) -> GraphStep:
     inner = {name: _read_graph(data) for name, data in graphs.items() if isinstance(data, dict)}
-    return Step(str(path), str(operator), tuple(map(str, inputs)), tuple(map(str, outputs)), inner)
+    return GraphStep(
+        str(path), str(operator), tuple(map(str, inputs)), tuple(map(str, outputs)), inner
+    )

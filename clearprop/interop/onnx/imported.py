@@ -13,9 +13,15 @@ import numpy as np
 from clearprop import nn
 from clearprop.autodiff.tape import Traced
 from clearprop.errors import ModelError, ShapeError
-from clearprop.interop.onnx.graph import Graph, Slot, dtype_name, dtype_named, graph_from_text
+from clearprop.interop.onnx.graph import (
+    GraphSlot,
+    OnnxGraph,
+    dtype_name,
+    dtype_named,
+    graph_from_text,
+)
 from clearprop.interop.onnx.known import needed_inputs
-from clearprop.interop.onnx.node import Attribute, GraphValue, Node
+from clearprop.interop.onnx.node import Attribute, GraphValue, OnnxNode
 from clearprop.interop.onnx.rows import find_row
 from clearprop.interop.onnx.running import Scope, current_scope, evaluate
 from clearprop.interop.onnx.table import unsupported
@@ -75,9 +81,9 @@ class OnnxLayer(OnnxScope):
         self.outputs = outputs
         super().__init__(**parts)
 
-    def node(self, path: str) -> Node:
+    def node(self, path: str) -> OnnxNode:
         """Return the node for its row."""
-        return Node(
+        return OnnxNode(
             self.operator,
             self.domain,
             self.version,
@@ -120,7 +126,7 @@ class OnnxModel(OnnxScope):
         super().__init__(**parts)
 
     @property
-    def plan(self) -> Graph:
+    def plan(self) -> OnnxGraph:
         """The graph."""
         return graph_from_text(self.graph)
 
@@ -129,7 +135,7 @@ class OnnxModel(OnnxScope):
         """Names of the inputs whose values decide shapes."""
         return needed_inputs(self.graph, self)
 
-    def __call__(self, *inputs: Any, **named: Any) -> Any:
+    def __call__(self, *inputs: object, **named: object) -> Any:
         graph, needed = self.plan, self.needed
         given = given_by_name(graph, inputs, named)
         layers = nn.modules(self)
@@ -164,8 +170,8 @@ def _all_bits(values: list[Any]) -> Iterator[None]:
 
 
 def given_by_name(
-    graph: Graph, inputs: tuple[Any, ...], named: Mapping[str, Any]
-) -> dict[str, Any]:
+    graph: OnnxGraph, inputs: tuple[object, ...], named: Mapping[str, object]
+) -> dict[str, object]:
     """Return the inputs of a call by name.
 
     Raises:
@@ -184,7 +190,7 @@ def given_by_name(
     return given
 
 
-def _entered(slot: Slot, value: Any, needed: bool) -> GraphValue:
+def _entered(slot: GraphSlot, value: Any, needed: bool) -> GraphValue:
     """Return an input as the graph takes it, with the type that the file declares.
 
     Raises:
@@ -220,7 +226,7 @@ def _kind(dtype: Any) -> str:
     return _KINDS.get("O" if kind in "US" else kind, "numbers")
 
 
-def _check(slot: Slot, value: Any) -> None:
+def _check(slot: GraphSlot, value: Any) -> None:
     fits = slot.shape is None or (
         len(slot.shape) == len(value.shape)
         and all(isinstance(n, str) or n == m for n, m in zip(slot.shape, value.shape, strict=True))

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from clearprop import nn
-from clearprop.interop.onnx.graph import Graph, Step, graph_from_text, outer_reads, reads
+from clearprop.interop.onnx.graph import GraphStep, OnnxGraph, graph_from_text, outer_reads, reads
 from clearprop.interop.onnx.rows import find_row
-from clearprop.interop.onnx.table import ALL, Row
+from clearprop.interop.onnx.table import ALL, OperatorRow
 
 _OF_SHAPE = {"Shape", "Size"}
 """Their outputs follow from the shape of the input, which is always known."""
@@ -36,7 +36,9 @@ def _needed_inputs(text: str, versions: tuple[tuple[str, Any, Any, Any], ...]) -
     return tuple(slot.name for slot in graph.inputs if slot.name in needed)
 
 
-def needed_values(graph: Graph, rows: Mapping[str, Row | None], of_outputs: set[str]) -> set[str]:
+def needed_values(
+    graph: OnnxGraph, rows: Mapping[str, OperatorRow | None], of_outputs: set[str]
+) -> set[str]:
     """Return the names of all values that have to be known while a graph is compiled.
 
     Args:
@@ -61,7 +63,7 @@ def needed_values(graph: Graph, rows: Mapping[str, Row | None], of_outputs: set[
     return needed - {""}
 
 
-def _float_values(graph: Graph) -> set[str]:
+def _float_values(graph: OnnxGraph) -> set[str]:
     """Return the values that depend on inputs of floats, or on weights."""
     found = {slot.name for slot in graph.inputs if not slot.dtype or "float" in slot.dtype}
     found |= set(graph.parameters)
@@ -71,7 +73,7 @@ def _float_values(graph: Graph) -> set[str]:
     return found
 
 
-def _in_graphs(step: Step, rows: Mapping[str, Row | None]) -> set[str]:
+def _in_graphs(step: GraphStep, rows: Mapping[str, OperatorRow | None]) -> set[str]:
     """Return what the graphs of a step need of the values around them."""
     found: set[str] = set()
     for inner in step.graphs.values():

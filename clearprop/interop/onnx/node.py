@@ -32,7 +32,7 @@ class ValueNeededError(ModelError):
 
 
 @dataclass(frozen=True)
-class Node:
+class OnnxNode:
     """What a row needs to know of its node beside the inputs.
 
     Attributes:

@@ -11,10 +11,10 @@ import numpy as np
 
 from clearprop.errors import ModelError
 from clearprop.interop.onnx.graph import (
-    Graph,
+    GraphSlot,
+    GraphStep,
     HostArray,
-    Slot,
-    Step,
+    OnnxGraph,
     array_to_data,
     dtype_name,
 )
@@ -50,7 +50,7 @@ class Definition:
 class Parsed:
     """A graph whose steps have running numbers as paths, and the definition of each."""
 
-    graph: Graph
+    graph: OnnxGraph
     definitions: Mapping[str, Definition]
 
 
@@ -75,7 +75,7 @@ class _Parser:
         self.used: set[str] = set()
         self.counts: Counter[str] = Counter()
 
-    def graph(self, proto: Any, renamed: Mapping[str, str]) -> Graph:
+    def graph(self, proto: Any, renamed: Mapping[str, str]) -> OnnxGraph:
         """Read a graph; `renamed` has new names for values whose name is used before."""
         names = dict(renamed)
         initial = {tensor.name for tensor in proto.initializer}
@@ -91,7 +91,7 @@ class _Parser:
             self.constants[self.own(sparse.values.name, names)] = self.dense(sparse)
         steps = [step for node in proto.node if (step := self.step(node, names)) is not None]
         outputs = tuple(self.slot(info, names.get(info.name, info.name)) for info in proto.output)
-        return Graph(tuple(inputs), outputs, tuple(steps), {})
+        return OnnxGraph(tuple(inputs), outputs, tuple(steps), {})
 
     def own(self, name: str, names: dict[str, str]) -> str:
         """Give a value a name that no other value of any graph has."""
@@ -103,7 +103,7 @@ class _Parser:
         names[name] = new
         return new
 
-    def step(self, node: Any, names: dict[str, str]) -> Step | None:
+    def step(self, node: Any, names: dict[str, str]) -> GraphStep | None:
         inputs = tuple(names.get(name, name) for name in node.input)
         if node.op_type == CONSTANT and node.domain in ("", "ai.onnx"):
             self.constants[self.own(node.output[0], names)] = self.constant(node)
@@ -125,7 +125,7 @@ class _Parser:
         self.definitions[path] = Definition(
             name, node.op_type, domain, self.versions.get(domain, 1), tuple(attributes)
         )
-        return Step(path, node.op_type, inputs, tuple(outputs), graphs)
+        return GraphStep(path, node.op_type, inputs, tuple(outputs), graphs)
 
     def constant(self, node: Any) -> HostArray:
         attribute = node.attribute[0]
@@ -188,9 +188,9 @@ class _Parser:
             dense[tuple(places.T)] = values
         return dense
 
-    def slot(self, info: Any, name: str) -> Slot:
+    def slot(self, info: Any, name: str) -> GraphSlot:
         dtype, shape = _type_name(self.onnx, info.type)
-        return Slot(name, dtype, shape)
+        return GraphSlot(name, dtype, shape)
 
 
 def _frozen(data: Structure) -> Attribute:

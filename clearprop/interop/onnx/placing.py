@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from clearprop import nn
 from clearprop.errors import ModelError
-from clearprop.interop.onnx.graph import Graph, HostArray, Step
+from clearprop.interop.onnx.graph import GraphStep, HostArray, OnnxGraph
 from clearprop.interop.onnx.imported import OnnxLayer, OnnxScope
 from clearprop.interop.onnx.parsing import Definition
 from clearprop.interop.onnx.rows import find_row
@@ -52,12 +52,12 @@ _OWN = {"operator", "domain", "version", "attributes", "operands", "outputs", "g
 
 
 @dataclass
-class _Part:
+class _TreePart:
     """One place in the tree of layers."""
 
-    step: Step | None = None
+    step: GraphStep | None = None
     fields: dict[str, object] = field(default_factory=dict)
-    parts: dict[str, _Part] = field(default_factory=lambda: defaultdict(_Part))
+    parts: dict[str, _TreePart] = field(default_factory=lambda: defaultdict(_TreePart))
 
 
 @dataclass(frozen=True)
@@ -66,17 +66,17 @@ class _Weight:
 
     array: HostArray
     trained: bool
-    reader: Step
+    reader: GraphStep
     position: int
 
 
 def place(
-    graph: Graph,
+    graph: OnnxGraph,
     definitions: Mapping[str, Definition],
     parameters: tuple[str, ...],
     constants: tuple[str, ...],
     learned: frozenset[str] | None = None,
-) -> tuple[Graph, dict[str, object]]:
+) -> tuple[OnnxGraph, dict[str, object]]:
     """Return the graph with the paths of layers and parameters, and the parts of the model.
 
     Args:
@@ -105,7 +105,7 @@ def place(
         alone = scope and claims[scope] == 1
         path = scope if alone else _path_of_node(definition, scope)
         renamed[step.path] = _free(path, taken)
-    root = _Part()
+    root = _TreePart()
     for step in every_step(graph):  # so that layers stand in the order in which they are computed
         _part_at(root, renamed[step.path])
     for name, weight in weights.items():
@@ -128,7 +128,7 @@ def place(
     return placed, {name: _built(part, layers) for name, part in root.parts.items()} | root.fields
 
 
-def every_step(graph: Graph) -> Iterator[Step]:
+def every_step(graph: OnnxGraph) -> Iterator[GraphStep]:
     """Yield the steps of a graph and of the graphs inside it."""
     for step in graph.steps:
         yield step
@@ -137,7 +137,7 @@ def every_step(graph: Graph) -> Iterator[Step]:
 
 
 def _chosen(
-    graph: Graph,
+    graph: OnnxGraph,
     definitions: Mapping[str, Definition],
     parameters: tuple[str, ...],
     constants: tuple[str, ...],
@@ -177,7 +177,7 @@ def _chosen(
     return found
 
 
-def _moved(graph: Graph, definitions: Mapping[str, Definition]) -> set[str]:
+def _moved(graph: OnnxGraph, definitions: Mapping[str, Definition]) -> set[str]:
     """Return the constants that only moving operators read before one that takes a weight."""
     steps = list(every_step(graph))
     wanted: set[str] = set()
@@ -227,7 +227,7 @@ def _paths_of_weights(
     return paths
 
 
-def _scope_of(step: Step, paths: Mapping[str, str]) -> str:
+def _scope_of(step: GraphStep, paths: Mapping[str, str]) -> str:
     scopes = {paths[name].rpartition(".")[0] for name in step.inputs if name in paths}
     return scopes.pop() if len(scopes) == 1 else ""
 
@@ -250,14 +250,16 @@ def _free(path: str, taken: set[str]) -> str:
     return new
 
 
-def _part_at(root: _Part, path: str) -> _Part:
+def _part_at(root: _TreePart, path: str) -> _TreePart:
     part = root
     for name in filter(None, path.split(".")):
         part = part.parts[name]
     return part
 
 
-def _built(part: _Part, layers: Mapping[str, tuple[Definition, tuple[str, ...], int]]) -> OnnxScope:
+def _built(
+    part: _TreePart, layers: Mapping[str, tuple[Definition, tuple[str, ...], int]]
+) -> OnnxScope:
     inner = {name: _built(child, layers) for name, child in part.parts.items()}
     contents = {**inner, **part.fields}
     if part.step is None:
@@ -274,7 +276,7 @@ def _built(part: _Part, layers: Mapping[str, tuple[Definition, tuple[str, ...], 
     )
 
 
-def _renamed(graph: Graph, paths: Mapping[str, str], weights: set[str]) -> Graph:
+def _renamed(graph: OnnxGraph, paths: Mapping[str, str], weights: set[str]) -> OnnxGraph:
     steps = tuple(
         replace(
             step,

@@ -13,9 +13,9 @@ import numpy as np
 
 from clearprop.autodiff.tape import strip
 from clearprop.errors import ClearpropError, ModelError
-from clearprop.interop.onnx.graph import Graph, Step
-from clearprop.interop.onnx.node import Empty, GraphValue, Node
-from clearprop.interop.onnx.table import Row
+from clearprop.interop.onnx.graph import GraphStep, OnnxGraph
+from clearprop.interop.onnx.node import Empty, GraphValue, OnnxNode
+from clearprop.interop.onnx.table import OperatorRow
 from clearprop.nn.module import Module
 
 _INT32 = np.iinfo(np.int32)
@@ -33,7 +33,7 @@ class Scope:
 
     def __init__(
         self,
-        graph: Graph,
+        graph: OnnxGraph,
         layers: Mapping[str, Module],
         parameters: Mapping[str, GraphValue],
         outer: Scope | None = None,
@@ -41,7 +41,7 @@ class Scope:
         self.graph, self.outer = graph, outer
         self.layers, self.parameters = layers, parameters
         self.values: dict[str, GraphValue] = {}
-        self.step: Step | None = None
+        self.step: GraphStep | None = None
 
     def read(self, name: str) -> GraphValue:
         """Return a value by name, also one of a graph around this one.
@@ -78,7 +78,7 @@ class Scope:
                 self.values.pop(name, None)
         return [self.read(slot.name) for slot in self.graph.outputs]
 
-    def compute(self, step: Step) -> None:
+    def compute(self, step: GraphStep) -> None:
         """Compute one step from the values that are there."""
         self.step = step
         with _within(self):
@@ -95,7 +95,7 @@ class Scope:
             if name:
                 self.values[name] = value
 
-    def _given(self, step: Step) -> list[GraphValue]:
+    def _given(self, step: GraphStep) -> list[GraphValue]:
         """Return the inputs of a step without those that its layer holds.
 
         A layer that took the place of one of the file holds weights of its own.
@@ -162,7 +162,7 @@ def is_known(value: GraphValue) -> bool:
 
 
 def evaluate(
-    found: Row, node: Node, inputs: Sequence[GraphValue]
+    found: OperatorRow, node: OnnxNode, inputs: Sequence[GraphValue]
 ) -> GraphValue | tuple[object, ...]:
     """Compute a node: on the host if all its inputs are known, else as part of the program.
 
@@ -202,7 +202,7 @@ def _described(value: GraphValue) -> str:
     return f"{value.dtype}{list(value.shape)}"
 
 
-def entered(value: GraphValue, node: Node) -> GraphValue:
+def entered(value: GraphValue, node: OnnxNode) -> GraphValue:
     """Return a value as the compiled program takes it.
 
     Without JAX's 64 bits, whole numbers enter with 32.

@@ -39,7 +39,7 @@ class InferenceSession:
         self._leaves, self._structure = jax.tree.flatten(model)
         self._programs: dict[Key, Callable[..., Any] | None] = {}
 
-    def __call__(self, *inputs: Any, **named: Any) -> Any:
+    def __call__(self, *inputs: object, **named: object) -> Any:
         """Return the outputs as arrays of JAX, or of NumPy where no program computes them.
 
         Raises:

@@ -29,7 +29,7 @@ DOMAINS = {"ai.onnx": ""}
 
 
 @dataclass(frozen=True)
-class Row:
+class OperatorRow:
     """How an operator is computed.
 
     Attributes:
@@ -54,7 +54,7 @@ class Row:
         return position in self.known or ALL in self.known
 
 
-ROWS: dict[tuple[str, str], list[Row]] = {}
+ROWS: dict[tuple[str, str], list[OperatorRow]] = {}
 """The rows of each (domain, operator), the newest first."""
 
 
@@ -74,7 +74,7 @@ def row(
     """
 
     def register(function: F) -> F:
-        made = Row(function, since, tuple(known), tuple(weights), random, whole)
+        made = OperatorRow(function, since, tuple(known), tuple(weights), random, whole)
         for operator in operators:
             rows = ROWS.setdefault((domain, operator), [])
             if any(other.since == since for other in rows):
@@ -86,7 +86,7 @@ def row(
     return register
 
 
-def find_row(domain: str, operator: str, version: int) -> Row | None:
+def find_row(domain: str, operator: str, version: int) -> OperatorRow | None:
     """Return the row of an operator at an opset; None where there is none."""
     rows = ROWS.get((DOMAINS.get(domain, domain), operator), [])
     return next((found for found in rows if found.since <= version), None)

@@ -17,7 +17,7 @@ from clearprop.errors import ClearpropError, ModelError
 from clearprop.interop.onnx import OnnxModel, load
 from clearprop.interop.onnx.classifying import for_pictures, picture_input, without_probabilities
 from clearprop.interop.onnx.editing import with_output
-from clearprop.interop.onnx.graph import Slot, dtype_named
+from clearprop.interop.onnx.graph import GraphSlot, dtype_named
 from clearprop.studio.models.made_up import EXAMPLES, LENGTH, SIDES, Output, made_up
 from clearprop.studio.models.messages import SourceEntry
 from clearprop.studio.models.opened import Opened, untrained_subject
@@ -89,11 +89,11 @@ def _inputs(model: OnnxModel, path: Path) -> tuple[Any, tuple[int, ...]]:
     raise problem
 
 
-def _free_sides(slot: Slot) -> bool:
+def _free_sides(slot: GraphSlot) -> bool:
     return any(isinstance(size, str) for size in (slot.shape or ())[1:])
 
 
-def _drawn(slot: Slot, side: int, path: Path) -> NDArray[Any]:
+def _drawn(slot: GraphSlot, side: int, path: Path) -> NDArray[Any]:
     """Return made-up values for an input; its free sizes after the first are ``side``."""
     dtype = dtype_named(slot.dtype or "float32")
     if not slot.shape or dtype.kind in "OUS":

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from clearprop import nn
 from clearprop.interop.onnx.export.protos import Contents
-from clearprop.interop.onnx.export.writer import Written, WrittenGraph
-from clearprop.interop.onnx.graph import Graph, array_from_data, dtype_named
+from clearprop.interop.onnx.export.writer import WrittenGraph, WrittenNode
+from clearprop.interop.onnx.graph import OnnxGraph, array_from_data, dtype_named
 from clearprop.interop.onnx.imported import OnnxLayer, OnnxModel, value_at
 from clearprop.interop.onnx.placing import every_step
 
 
-def is_as_imported(model: object) -> bool:
+def is_as_imported(model: object) -> TypeGuard[OnnxModel]:
     """Say whether a model is an imported one of which no layer was replaced by one of clearprop."""
     if not isinstance(model, OnnxModel):
         return False
@@ -44,7 +44,7 @@ def contents_of_imported(model: OnnxModel) -> Contents:
     )
 
 
-def _all_constants(graph: Graph) -> dict[str, Any]:
+def _all_constants(graph: OnnxGraph) -> dict[str, Any]:
     found = dict(graph.constants)
     for step in graph.steps:
         for inner in step.graphs.values():
@@ -52,7 +52,7 @@ def _all_constants(graph: Graph) -> dict[str, Any]:
     return found
 
 
-def _nodes(graph: Graph, layers: Mapping[str, nn.Module]) -> list[Written]:
+def _nodes(graph: OnnxGraph, layers: Mapping[str, nn.Module]) -> list[WrittenNode]:
     made = []
     for step in graph.steps:
         layer = layers[step.path]
@@ -60,7 +60,7 @@ def _nodes(graph: Graph, layers: Mapping[str, nn.Module]) -> list[Written]:
         attributes = {name: _attribute(value) for name, value in layer.attributes}
         graphs = {name: _graph(inner, layers) for name, inner in step.graphs.items()}
         made.append(
-            Written(
+            WrittenNode(
                 step.operator,
                 step.path,
                 list(step.inputs),
@@ -73,7 +73,7 @@ def _nodes(graph: Graph, layers: Mapping[str, nn.Module]) -> list[Written]:
     return made
 
 
-def _graph(graph: Graph, layers: Mapping[str, nn.Module]) -> WrittenGraph:
+def _graph(graph: OnnxGraph, layers: Mapping[str, nn.Module]) -> WrittenGraph:
     def infos(slots: Any) -> list[Any]:
         return [
             (slot.name, dtype_named(slot.dtype or "float32"), slot.shape or ()) for slot in slots

@@ -16,37 +16,43 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import ModelError
-from clearprop.interop.onnx.export.writer import Writer, Written, every_node
+from clearprop.interop.onnx.export.writer import GraphWriter, WrittenNode, every_node
 from clearprop.interop.onnx.graph import HostArray
 
 FREE_SIZES = (5, 3, 7, 11, 13)
-"""Sizes for which a graph is written, below those from which a convolution is computed otherwise."""
+"""Sizes for which a graph is written: small ones, for which all convolutions are alike."""
 
 FIX = "dynamic_axes={} fixes all sizes to those of the example"
 
 
 @dataclass(frozen=True)
 class Law:
-    """How a number depends on sizes: ``scale * product of sizes + rest``, or with 1 / product.
+    """How a number depends on sizes: ``scale * p + rest``, or ``scale / (p + below) + rest``.
 
     Attributes:
-        sizes: names of the sizes; none for a fixed number.
+        sizes: names of the sizes whose product is p; none for a fixed number.
         scale: of the product.
         rest: the summand.
-        inverse: whether 1 / product takes the place of the product.
+        below: the summand under the line; None where p is not under a line.
     """
 
     sizes: tuple[str, ...]
     scale: Fraction
     rest: Fraction
-    inverse: bool = False
+    below: Fraction | None = None
+
+    def at(self, product: Fraction) -> Fraction:
+        """Return the number for a product of sizes."""
+        if self.below is None:
+            return self.scale * product + self.rest
+        return self.scale / (product + self.below) + self.rest
 
 
-def law_of(numbers: Sequence[Any], sizes: Sequence[Mapping[str, int]]) -> Law | None:
+def law_of(numbers: Sequence[float], sizes: Sequence[Mapping[str, int]]) -> Law | None:
     """Return the law by which numbers come from sizes; None where none of the laws holds.
 
     >>> law_of([11, 7, 15], [{"n": 5}, {"n": 3}, {"n": 7}])
-    Law(sizes=('n',), scale=Fraction(2, 1), rest=Fraction(1, 1), inverse=False)
+    Law(sizes=('n',), scale=Fraction(2, 1), rest=Fraction(1, 1), below=None)
     """
     if all(n == numbers[0] or n != n for n in numbers):
         return Law((), Fraction(0), Fraction(0))
@@ -54,10 +60,17 @@ def law_of(numbers: Sequence[Any], sizes: Sequence[Mapping[str, int]]) -> Law | 
         return None
     names = sorted(sizes[0])
     products = [*((n,) for n in names), *itertools.combinations_with_replacement(names, 2)]
-    for product, inverse in itertools.product(products, (False, True)):
-        found = _fitted(numbers, sizes, product, inverse)
-        if found is not None:
-            return found
+    values = [Fraction(float(n)) for n in numbers]
+    whole = all(n.denominator == 1 for n in values)
+    for product in products:
+        terms = [_product(each, product) for each in sizes]
+        other = next((i for i in range(1, len(terms)) if terms[i] != terms[0]), None)
+        if other is None:
+            continue
+        pair = (terms[0], terms[other]), (values[0], values[other])
+        for law in _candidates(product, *pair, whole):
+            if all(_near(law.at(t), n, whole) for t, n in zip(terms, values, strict=True)):
+                return law
     return None
 
 
@@ -68,43 +81,49 @@ def _product(sizes: Mapping[str, int], names: Sequence[str]) -> Fraction:
     return made
 
 
-def _fitted(
-    numbers: Sequence[Any],
-    sizes: Sequence[Mapping[str, int]],
-    names: tuple[str, ...],
-    inverse: bool,
-) -> Law | None:
-    """Return the law with one product of sizes if all numbers obey it."""
-    whole = all(float(n).is_integer() for n in numbers)
-    terms = [_product(each, names) for each in sizes]
-    terms = [1 / term for term in terms] if inverse else terms
-    other = next((i for i in range(1, len(terms)) if terms[i] != terms[0]), None)
-    if other is None:
-        return None
-    first, second = Fraction(float(numbers[0])), Fraction(float(numbers[other]))
-    scale = (first - second) / (terms[0] - terms[other])
-    rest = first - scale * terms[0]
-    if not whole:
-        # Such a number was rounded to 24 bits or more; the law has small whole numbers.
-        scale, rest = (n.limit_denominator(10**5) for n in (scale, rest))
-    if whole and scale.denominator != 1:
-        return None
-    if all(_near(scale * t + rest, n, whole) for t, n in zip(terms, numbers, strict=True)):
-        return Law(names, scale, rest, inverse)
-    return None
+Pair = tuple[Fraction, Fraction]
 
 
-def _near(predicted: Fraction, number: Any, whole: bool) -> bool:
+def _line(terms: Pair, values: Pair) -> Pair:
+    """Return slope and intercept of the line through two points."""
+    slope = (values[0] - values[1]) / (terms[0] - terms[1])
+    return slope, values[0] - slope * terms[0]
+
+
+def _candidates(names: tuple[str, ...], terms: Pair, values: Pair, whole: bool) -> Iterator[Law]:
+    """Yield the laws with one product that two numbers obey."""
+    scale, rest = _line(terms, values)
     if whole:
-        return predicted == Fraction(float(number))
-    return abs(float(predicted) - float(number)) <= 1e-6 * abs(float(number))
+        if scale.denominator == 1:
+            yield Law(names, scale, rest)
+        return
+    # Such numbers were rounded to 24 bits or more; a law has simple numbers.
+    yield Law(names, _simple(scale), _simple(rest))
+    scale, rest = _line((1 / terms[0], 1 / terms[1]), values)
+    yield Law(names, _simple(scale), _simple(rest), Fraction(0))
+    for rest in (Fraction(0), Fraction(1)):  # such as n / (n - 1) = 1 + 1 / (n - 1)
+        if rest not in values:
+            turned = _line(terms, (1 / (values[0] - rest), 1 / (values[1] - rest)))
+            slope, summand = (Fraction(round(n)) for n in turned)
+            if slope:
+                yield Law(names, 1 / slope, rest, summand / slope)
+
+
+def _simple(number: Fraction) -> Fraction:
+    return number.limit_denominator(10**5)
+
+
+def _near(predicted: Fraction, number: Fraction, whole: bool) -> bool:
+    if whole:
+        return predicted == number
+    return abs(float(predicted - number)) <= 3e-7 * abs(float(number))
 
 
 def merged(
-    writers: Sequence[Writer],
+    writers: Sequence[GraphWriter],
     sizes: Sequence[Mapping[str, int]],
     sources: Mapping[str, tuple[str, int]],
-) -> Writer:
+) -> GraphWriter:
     """Return the graph that holds for all sizes, from one graph for each of some sizes.
 
     Args:
@@ -124,16 +143,16 @@ def merged(
         arrays = [w.constants.get(name) for w in writers]
         if any(a is None for a in arrays):
             raise _frozen(name, "a constant that other sizes do not have")
-        known = [a for a in arrays if a is not None]
+        known: list[HostArray] = [a for a in arrays if a is not None]
         if name in used and not all(_same(known[0], a) for a in known[1:]):
             changed[name] = known
-    made = Writer(first.opset)
+    made = GraphWriter(first.opset)
     made.constants = {k: v for k, v in first.constants.items() if k not in changed}
     made.counted_as(first)
     made.path = "sizes"
     builder = _Sizes(made, sizes, sources)
-    for name, arrays in changed.items():
-        builder.compute(name, arrays, reading.get(name))
+    for name, values in changed.items():
+        builder.compute(name, values, reading.get(name))
     made.nodes += first.nodes
     return made
 
@@ -151,7 +170,7 @@ def _frozen(where: str, what: str) -> ModelError:
     )
 
 
-def _compare(lists: Sequence[Sequence[Written]]) -> None:
+def _compare(lists: Sequence[Sequence[WrittenNode]]) -> None:
     for nodes in itertools.zip_longest(*lists):
         first = nodes[0]
         for other in nodes[1:]:
@@ -163,7 +182,7 @@ def _compare(lists: Sequence[Sequence[Written]]) -> None:
             _compare([node.graphs[name].nodes for node in nodes])
 
 
-def _alike(a: Written, b: Written) -> bool:
+def _alike(a: WrittenNode, b: WrittenNode) -> bool:
     return (
         a.operator == b.operator
         and a.inputs == b.inputs
@@ -187,7 +206,7 @@ class _Sizes:
 
     def __init__(
         self,
-        w: Writer,
+        w: GraphWriter,
         sizes: Sequence[Mapping[str, int]],
         sources: Mapping[str, tuple[str, int]],
     ) -> None:
@@ -203,7 +222,7 @@ class _Sizes:
             self.read[name] = self.w.node("Gather", shape, self.w.ints([axis]), axis=0)
         return self.read[name]
 
-    def compute(self, name: str, arrays: Sequence[HostArray], reader: Written | None) -> None:
+    def compute(self, name: str, arrays: Sequence[HostArray], reader: WrittenNode | None) -> None:
         """Write what gives the value of a constant for any sizes, under the constant's name."""
         first = arrays[0]
         if len({a.shape for a in arrays}) > 1:
@@ -229,7 +248,7 @@ class _Sizes:
 
     def _named(self, value: str, name: str) -> None:
         """Give a value that was just computed the name of the constant whose place it takes."""
-        self.w.nodes.append(Written("Identity", f"{name}/Identity", [value], [name], {}))
+        self.w.nodes.append(WrittenNode("Identity", f"{name}/Identity", [value], [name], {}))
 
     def _left_open(self, name: str, shape: HostArray, laws: Sequence[Law]) -> bool:
         """Leave a size open that a Reshape finds by itself, if it is the only one."""
@@ -251,33 +270,41 @@ class _Sizes:
             for n, law in zip(flat, laws, strict=True)
         ]
         total = w.constant(fixed, exact)
-        for names, inverse in sorted({(law.sizes, law.inverse) for law in laws if law.sizes}):
+        kinds = list(dict.fromkeys((law.sizes, law.below) for law in laws if law.sizes))
+        for names, below in kinds:
             scales = [
-                law.scale if (law.sizes, law.inverse) == (names, inverse) else Fraction(0)
+                law.scale if (law.sizes, law.below) == (names, below) else Fraction(0)
                 for law in laws
             ]
-            if inverse and dtype.kind != "f":
-                raise _frozen(w.path, "a whole number that is divided by a size")
             factor = w.constant([float(s) if dtype.kind == "f" else int(s) for s in scales], exact)
             product = self.size(names[0])
             for name in names[1:]:
                 product = w.node("Mul", product, self.size(name))
             if exact != np.int64:
                 product = w.cast(product, exact)
-            part = w.node("Div" if inverse else "Mul", factor, product)
+            if below:
+                product = w.node("Add", product, w.constant([float(below)], exact))
+            part = w.node("Mul" if below is None else "Div", factor, product)
             total = w.node("Add", total, part)
         return total if np.dtype(exact) == dtype else w.cast(total, dtype)
 
     def _expand(self, name: str, arrays: Sequence[HostArray]) -> None:
-        """Write a constant whose shape depends on sizes; all its entries have to be equal."""
+        """Write a constant whose shape depends on sizes: equal entries, or 0, 1, 2 and so on."""
         entries = {entry for a in arrays for entry in a.ravel().tolist()}
-        if len(entries) != 1 or len({a.ndim for a in arrays}) != 1:
+        counts = all(np.array_equal(a.ravel(), np.arange(a.size)) for a in arrays)
+        if (len(entries) != 1 and not counts) or len({a.ndim for a in arrays}) != 1:
             raise _frozen(name, f"an array of shape {arrays[0].shape} for the example")
         shapes = [np.array(a.shape, np.int64) for a in arrays]
         laws = [law_of(n, self.sizes) for n in zip(*shapes, strict=True)]
         if any(law is None for law in laws):
             raise _frozen(name, f"an array of shape {arrays[0].shape} for the example")
         shape = self._sum(shapes[0], [law for law in laws if law is not None])
+        if counts:
+            whole = self.w.node("ReduceProd", shape, keepdims=0)
+            ends = self.w.constant(0, np.int64), whole, self.w.constant(1, np.int64)
+            numbers = self.w.cast(self.w.node("Range", *ends), arrays[0].dtype)
+            self._named(self.w.node("Reshape", numbers, shape), name)
+            return
         value = self.w.constant(entries.pop(), arrays[0].dtype)
         self._named(self.w.node("Expand", value, shape), name)
 
@@ -286,11 +313,11 @@ def sizes_to_try(names: Sequence[str]) -> list[dict[str, int]]:
     """Return the sizes for which a graph is written, which differ in every name.
 
     >>> sizes_to_try(["batch"])
-    [{'batch': 5}, {'batch': 3}, {'batch': 7}]
+    [{'batch': 5}, {'batch': 3}, {'batch': 7}, {'batch': 11}]
     """
     if not names:
         return [{}]
-    count = 3 if len(names) == 1 else 5
+    count = 4 if len(names) == 1 else 5
     return [
         {
             name: FREE_SIZES[(i * (place + 1) + place) % len(FREE_SIZES)]

@@ -10,12 +10,24 @@ import jax
 import numpy as np
 from jax.extend import core
 
+from clearprop.errors import ModelError
 from clearprop.interop.onnx.export.table import PRIMITIVES, Applied, Names, Sized
-from clearprop.interop.onnx.export.writer import Writer
+from clearprop.interop.onnx.export.writer import GraphWriter
 
 INLINED = {"jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call",
            "custom_vjp_call_jaxpr", "remat2", "checkpoint", "custom_lin"}  # fmt: skip
 """Primitives that only call another list of primitives."""
+
+
+Place = tuple[str, str]
+"""The path of a layer, and the name of an operation in it."""
+
+
+Value = core.Var | core.Literal
+"""A variable of a trace, or a number in it."""
+
+Write = Callable[[GraphWriter, Callable[[Value], str]], Names]
+"""(writer, name of a variable or number) -> names of what is written."""
 
 
 @dataclass(frozen=True)
@@ -23,32 +35,33 @@ class Maker:
     """What writes some variables of a trace.
 
     Attributes:
-        path: of the layer; None where it is that of the reader.
+        place: path of the layer and name of the operation; None where they are those of the reader.
         reads: variables that have to be written before.
         makes: variables that it writes.
         write: (writer, name of a variable or constant) -> names of what it makes.
         at: number of the primitive after which everything that it reads is there.
     """
 
-    path: str | None
-    reads: tuple[Any, ...]
-    makes: tuple[Any, ...]
-    write: Callable[[Writer, Callable[[Any], str]], Names]
+    place: Place | None
+    reads: tuple[core.Var, ...]
+    makes: tuple[core.Var, ...]
+    write: Write
     at: int
 
 
-def sized(value: Any) -> Sized:
+def sized(value: object) -> Sized:
     """Return shape and type of a variable or an array."""
-    aval = value.aval if isinstance(value, core.Var | core.Literal) else value
+    aval: Any = value.aval if isinstance(value, Value) else value
     return Sized(tuple(aval.shape), np.dtype(aval.dtype))
 
 
 def write_trace(
-    w: Writer,
-    jaxpr: Any,
-    given: Mapping[Any, str],
-    wanted: Sequence[Any],
+    w: GraphWriter,
+    jaxpr: core.Jaxpr,
+    given: Mapping[core.Var, str],
+    wanted: Sequence[Value],
     makers: Sequence[Maker] = (),
+    places: Mapping[core.Var, Place] | None = None,
 ) -> list[str]:
     """Write what some variables of a trace depend on, and return their names.
 
@@ -58,46 +71,51 @@ def write_trace(
         given: names of the variables that are there.
         wanted: variables or constants.
         makers: rows of layers and operations; the first one for a variable counts.
+        places: of variables that are results of operations.
     """
-    by_variable: dict[Any, Maker] = {}
+    by_variable: dict[core.Var, Maker] = {}
     for maker in makers:
         for variable in maker.makes:
             if variable not in given:
                 by_variable.setdefault(variable, maker)
     for number, eqn in enumerate(jaxpr.eqns):
         made = tuple(v for v in eqn.outvars if type(v) is core.Var)
-        own = Maker(None, _variables(eqn.invars), made, _writes(eqn), number)
+        place = next((places[v] for v in made if places and v in places), None)
+        own = Maker(place, _variables(eqn.invars), made, _writes(eqn), number)
         for variable in made:
             by_variable.setdefault(variable, own)
-    names: dict[Any, str] = dict(given)
+    names = dict(given)
 
-    def name_of(variable: Any) -> str:
+    def name_of(variable: Value) -> str:
         if isinstance(variable, core.Literal):
-            return w.constant(np.asarray(variable.val), variable.aval.dtype)
+            return w.constant(np.asarray(variable.val), sized(variable).dtype)
         return names[variable]
 
-    outer = w.path
-    for maker, path in _needed(_variables(wanted), by_variable, names, outer):
-        w.path = path
+    outer = w.path, w.operation
+    for maker, place in _needed(_variables(wanted), by_variable, names, outer):
+        w.path, w.operation = place
         made_names = maker.write(w, name_of)
         made_names = [made_names] if isinstance(made_names, str) else made_names
         outputs = maker.makes
         for variable, name in zip(outputs, made_names, strict=True):
             if by_variable[variable] is maker and variable not in names:
                 names[variable] = name
-    w.path = outer
+    w.path, w.operation = outer
     return [name_of(variable) for variable in wanted]
 
 
-def _variables(values: Sequence[Any]) -> tuple[Any, ...]:
+def _variables(values: Sequence[Value]) -> tuple[core.Var, ...]:
     return tuple(v for v in values if isinstance(v, core.Var))
 
 
 def _needed(
-    wanted: Sequence[Any], by_variable: Mapping[Any, Maker], given: Mapping[Any, str], outer: str
-) -> list[tuple[Maker, str]]:
-    """Return what has to be written, in order, each with the path of its layer."""
-    found: dict[int, tuple[Maker, str]] = {}
+    wanted: Sequence[core.Var],
+    by_variable: Mapping[core.Var, Maker],
+    given: Mapping[core.Var, str],
+    outer: Place,
+) -> list[tuple[Maker, Place]]:
+    """Return what has to be written, in order, each with its place."""
+    found: dict[int, tuple[Maker, Place]] = {}
     waiting = [(variable, outer) for variable in wanted]
     while waiting:
         variable, reader = waiting.pop()
@@ -106,21 +124,30 @@ def _needed(
         maker = by_variable[variable]
         if id(maker) in found:
             continue
-        path = reader if maker.path is None else maker.path
-        found[id(maker)] = (maker, path)
-        waiting += [(read, path) for read in maker.reads]
+        place = reader if maker.place is None else maker.place
+        found[id(maker)] = (maker, place)
+        waiting += [(read, place) for read in maker.reads]
     return sorted(found.values(), key=lambda pair: pair[0].at)
 
 
-def _writes(eqn: Any) -> Callable[[Writer, Callable[[Any], str]], Names]:
-    def write(w: Writer, name_of: Callable[[Any], str]) -> Names:
+def _writes(eqn: core.JaxprEqn) -> Write:
+    def write(w: GraphWriter, name_of: Callable[[Value], str]) -> Names:
         made = write_equation(w, eqn, [name_of(v) for v in eqn.invars])
         return [name for name, v in zip(made, eqn.outvars, strict=True) if type(v) is core.Var]
 
     return write
 
 
-def write_equation(w: Writer, eqn: Any, inputs: Sequence[str]) -> list[str]:
+def refuse_draws(w: GraphWriter) -> ModelError:
+    """Return the error about random numbers."""
+    return w.refuse(
+        "what draws random numbers",
+        "a graph has no keys, and would not draw the numbers of clearprop",
+        fix="leave dropout out, or export in evaluation",
+    )
+
+
+def write_equation(w: GraphWriter, eqn: core.JaxprEqn, inputs: Sequence[str]) -> list[str]:
     """Write one primitive, and return the names of its outputs.
 
     Raises:
@@ -129,9 +156,12 @@ def write_equation(w: Writer, eqn: Any, inputs: Sequence[str]) -> list[str]:
     name = eqn.primitive.name
     if name in INLINED:
         return _write_call(w, eqn, inputs)
+    if name.startswith(("random_", "threefry")):
+        raise refuse_draws(w)
     found = PRIMITIVES.get(name)
     if found is None:
-        raise w.refuse(f"the operation {name!r}", "it has no counterpart there")
+        what = f"{w.operation!r} (its part {name!r})" if w.operation else repr(name)
+        raise w.refuse(f"the operation {what}", "it has no counterpart there")
     applied = Applied(
         name,
         tuple(inputs),
@@ -143,7 +173,7 @@ def write_equation(w: Writer, eqn: Any, inputs: Sequence[str]) -> list[str]:
     return [made] if isinstance(made, str) else list(made)
 
 
-def _write_call(w: Writer, eqn: Any, inputs: Sequence[str]) -> list[str]:
+def _write_call(w: GraphWriter, eqn: Any, inputs: Sequence[str]) -> list[str]:
     parameters = eqn.params
     inner = next(
         parameters[key]
@@ -153,10 +183,10 @@ def _write_call(w: Writer, eqn: Any, inputs: Sequence[str]) -> list[str]:
     return write_closed(w, inner, inputs)
 
 
-def write_closed(w: Writer, closed: Any, inputs: Sequence[str]) -> list[str]:
+def write_closed(w: GraphWriter, closed: object, inputs: Sequence[str]) -> list[str]:
     """Write a list of primitives with its constants in place, and return the output names."""
-    jaxpr = closed.jaxpr if isinstance(closed, core.ClosedJaxpr) else closed
-    constants = closed.consts if isinstance(closed, core.ClosedJaxpr) else ()
+    jaxpr: Any = getattr(closed, "jaxpr", closed)
+    constants = getattr(closed, "consts", ())
     given = dict(zip(jaxpr.invars, inputs, strict=True))
     for variable, value in zip(jaxpr.constvars, constants, strict=True):
         given[variable] = w.constant(np.asarray(value))
@@ -164,7 +194,7 @@ def write_closed(w: Writer, closed: Any, inputs: Sequence[str]) -> list[str]:
 
 
 def write_function(
-    w: Writer, function: Callable[..., object], inputs: Sequence[str], sizes: Sequence[Sized]
+    w: GraphWriter, function: Callable[..., object], inputs: Sequence[str], sizes: Sequence[Sized]
 ) -> list[str]:
     """Write what a function of arrays computes, in place."""
     closed = jax.make_jaxpr(function)(

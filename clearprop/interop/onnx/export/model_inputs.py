@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,13 +22,13 @@ class Inputs:
         names: one for each array.
     """
 
-    def __init__(self, given: tuple[Any, ...], names: Sequence[str]) -> None:
+    def __init__(self, given: tuple[object, ...], names: Sequence[str]) -> None:
         leaves, self.structure = jax.tree.flatten(given)
         self.arrays = {n: jnp.asarray(leaf) for n, leaf in zip(names, leaves, strict=True)}
 
-    def restored(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+    def restored(self, values: Mapping[str, object]) -> tuple[object, ...]:
         """Return the arguments of the model from arrays by name."""
-        made: tuple[Any, ...] = jax.tree.unflatten(
+        made: tuple[object, ...] = jax.tree.unflatten(
             self.structure, [values[name] for name in self.arrays]
         )
         return made

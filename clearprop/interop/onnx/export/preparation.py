@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +13,7 @@ from clearprop import nn
 from clearprop.data import Preprocessor
 from clearprop.data.readings import PLAIN
 from clearprop.errors import ModelError
-from clearprop.training.model_inputs import ModelInputs
+from clearprop.training.model_inputs import ModelInputs, Numeric
 
 
 def _unchanged(value: Any) -> Any:
@@ -21,7 +21,7 @@ def _unchanged(value: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedNetwork:
     """A model, and what happens before and after it.
 
     Attributes:
@@ -31,18 +31,18 @@ class Prepared:
     """
 
     model: nn.Module
-    enter: Callable[[Any], Any] = _unchanged
-    leave: Callable[[Any], Any] = _unchanged
+    enter: Callable[[tuple[object, ...]], tuple[object, ...]] = _unchanged
+    leave: Callable[[object], object] = _unchanged
 
 
-def prepared(subject: Any) -> Prepared:
+def prepared(subject: object) -> PreparedNetwork:
     """Return the model of a subject with its preparation.
 
     Raises:
         ModelError: it is no model, or its preparation cannot be part of a graph.
     """
     if isinstance(subject, nn.Module):
-        return Prepared(subject)
+        return PreparedNetwork(subject)
     model, preprocessor = getattr(subject, "model", None), getattr(subject, "preprocessor", None)
     if not isinstance(model, nn.Module):
         raise ModelError(
@@ -51,12 +51,12 @@ def prepared(subject: Any) -> Prepared:
             expected="a module, a run, or a predictor",
         )
     if preprocessor is None:
-        return Prepared(model)
+        return PreparedNetwork(model)
     inputs = ModelInputs(preprocessor)
-    return Prepared(
+    return PreparedNetwork(
         model,
         lambda given: (_entered(preprocessor, given[0]), *given[1:]),
-        lambda output: inputs.restored(output) if inputs.scales_targets else output,
+        lambda output: inputs.restored(cast("Numeric", output)),
     )
 
 

@@ -13,13 +13,13 @@ import numpy as np
 from clearprop.errors import ModelError
 from clearprop.interop.onnx.export.sizes import Result
 from clearprop.interop.onnx.export.writer import (
-    Written,
     WrittenGraph,
+    WrittenNode,
     every_node,
     type_number,
     without_unread,
 )
-from clearprop.interop.onnx.graph import HostArray, Slot, dtype_named
+from clearprop.interop.onnx.graph import GraphSlot, HostArray, dtype_named
 from clearprop.interop.onnx.learned import LEARNED
 from clearprop.interop.onnx.reading import LARGEST_IN_ONE, import_onnx
 
@@ -44,15 +44,15 @@ class Contents:
         opsets: by domain.
     """
 
-    nodes: Sequence[Written]
-    inputs: Sequence[Slot]
-    outputs: Sequence[Slot]
+    nodes: Sequence[WrittenNode]
+    inputs: Sequence[GraphSlot]
+    outputs: Sequence[GraphSlot]
     constants: Mapping[str, HostArray]
     weights: Mapping[str, HostArray]
     learned: Sequence[str]
     opsets: Mapping[str, int]
 
-    def with_inputs(self, more: Sequence[Slot]) -> Contents:
+    def with_inputs(self, more: Sequence[GraphSlot]) -> Contents:
         """Return the same with more inputs."""
         return replace(self, inputs=(*self.inputs, *more))
 
@@ -96,7 +96,7 @@ def to_proto(contents: Contents, name: str) -> onnx.ModelProto:
     return made
 
 
-def _slot(helper: Any, slot: Slot) -> Any:
+def _slot(helper: Any, slot: GraphSlot) -> Any:
     if not slot.dtype:
         return helper.make_empty_tensor_value_info(slot.name)
     return helper.make_tensor_value_info(
@@ -108,7 +108,7 @@ def _number(name: str) -> int:
     return 8 if name == "string" else type_number(dtype_named(name))
 
 
-def _node(helper: Any, node: Written) -> Any:
+def _node(helper: Any, node: WrittenNode) -> Any:
     made = helper.make_node(
         node.operator, node.inputs, node.outputs, name=node.name, domain=node.domain
     )

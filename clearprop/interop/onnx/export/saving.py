@@ -13,7 +13,7 @@ from clearprop.interop.onnx.export.again import contents_of_imported, is_as_impo
 from clearprop.interop.onnx.export.model_inputs import arrays_of, named_inputs, named_outputs
 from clearprop.interop.onnx.export.preparation import prepared
 from clearprop.interop.onnx.export.protos import contents_of, to_proto, write_file
-from clearprop.interop.onnx.export.sizes import DynamicAxes, Subject, written
+from clearprop.interop.onnx.export.sizes import DynamicAxes, Exported, written
 from clearprop.interop.onnx.export.tracing import Notes
 from clearprop.interop.onnx.reading import import_onnx
 
@@ -21,7 +21,7 @@ OLDEST, USUAL = 17, 21
 
 
 def save(
-    model: Any,
+    model: object,
     path: str | os.PathLike[str],
     example_inputs: object = None,
     *,
@@ -87,7 +87,7 @@ def save(
         return prepared_model.leave(output)
 
     result = written(
-        Subject(function, weights, inputs.arrays),
+        Exported(function, weights, inputs.arrays),
         version,
         dynamic_axes,
         lambda number: named_outputs(output_names, number),

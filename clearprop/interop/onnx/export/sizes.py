@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import numpy as np
 
 from clearprop.errors import ModelError
+from clearprop.interop.onnx.export import rows as rows  # which fill the tables
 from clearprop.interop.onnx.export.dynamic import merged, sizes_to_try, symbol_for
+from clearprop.interop.onnx.export.emitting import sized
 from clearprop.interop.onnx.export.tracing import Notes, trace
-from clearprop.interop.onnx.export.writer import Writer
-from clearprop.interop.onnx.graph import HostArray, Slot
+from clearprop.interop.onnx.export.writer import GraphWriter
+from clearprop.interop.onnx.graph import GraphSlot, HostArray
 
 DynamicAxes = Mapping[str, Mapping[int, str] | Sequence[int]]
 """For an input the axes whose size may differ, with or without a name of the size."""
 
 
+class WithNotes(Protocol):
+    """A function of arrays by name that passes on the calls of its layers."""
+
+    def __call__(self, values: Mapping[str, jax.Array], notes: Notes) -> object:
+        """Return a tree of arrays."""
+
+
 @dataclass(frozen=True)
-class Subject:
+class Exported:
     """A function that is written.
 
     Attributes:
@@ -31,9 +41,9 @@ class Subject:
         whole_layers: whether layers are written as one operator where there is one.
     """
 
-    function: Callable[[Mapping[str, Any], Notes], Any]
+    function: WithNotes
     weights: Mapping[str, HostArray]
-    inputs: Mapping[str, Any]
+    inputs: Mapping[str, jax.Array]
     whole_layers: bool = True
 
 
@@ -47,13 +57,13 @@ class Result:
         outputs: alike.
     """
 
-    writer: Writer
-    inputs: tuple[Slot, ...]
-    outputs: tuple[Slot, ...]
+    writer: GraphWriter
+    inputs: tuple[GraphSlot, ...]
+    outputs: tuple[GraphSlot, ...]
 
 
 def written(
-    subject: Subject,
+    subject: Exported,
     opset: int,
     dynamic_axes: DynamicAxes | None,
     name_outputs: Callable[[int], Sequence[str]],
@@ -74,17 +84,17 @@ def written(
     tried = sizes_to_try(names)
     writers, values, shapes = [], [], []
     for sizes in tried:
-        w = Writer(opset)
+        w = GraphWriter(opset)
         notes = Notes(opset, subject.whole_layers)
         given = {**subject.weights, **_of_sizes(subject.inputs, axes, sizes)}
         found = trace(
-            lambda arrays, notes=notes: subject.function(arrays, notes),
+            functools.partial(subject.function, notes=notes),
             given,
             notes,
             {path: path for path in subject.weights},
         )
         values.append(found.write(w))
-        shapes.append([v.aval for v in found.outputs])
+        shapes.append([sized(v) for v in found.outputs])
         writers.append(w)
     sources = {name: (key, a) for key, each in axes.items() for a, name in each.items()}
     whole = merged(writers, tried, sources) if names else writers[0]
@@ -93,15 +103,13 @@ def written(
     for place, name in enumerate(name_outputs(len(values[0]))):
         sizes_of = zip(*(each[place].shape for each in shapes), strict=True)
         shape = tuple(symbol_for(numbers, tried, unnamed) for numbers in sizes_of)
-        outputs.append(Slot(name, np.dtype(shapes[0][place].dtype).name, shape))
+        outputs.append(GraphSlot(name, np.dtype(shapes[0][place].dtype).name, shape))
         _rename(whole, values[0][place], name)
     slots = tuple(
-        Slot(
-            name,
-            np.dtype(array.dtype).name,
-            tuple(axes[name].get(a, n) for a, n in enumerate(array.shape)),
+        GraphSlot(
+            name, np.dtype(x.dtype).name, tuple(axes[name].get(a, n) for a, n in enumerate(x.shape))
         )
-        for name, array in subject.inputs.items()
+        for name, x in subject.inputs.items()
     )
     return Result(whole, slots, tuple(outputs))
 
@@ -118,14 +126,16 @@ def _of_sizes(
     return found
 
 
-def _rename(w: Writer, value: str, name: str) -> None:
+def _rename(w: GraphWriter, value: str, name: str) -> None:
     """Give a value the name of an output."""
     w.path = ""
     w.node("Identity", value)
     w.nodes[-1].outputs[0] = name
 
 
-def axes_of(arrays: Mapping[str, Any], given: DynamicAxes | None) -> dict[str, dict[int, str]]:
+def axes_of(
+    arrays: Mapping[str, jax.Array], given: DynamicAxes | None
+) -> dict[str, dict[int, str]]:
     """Return for each input the names of the sizes that may differ.
 
     Raises:

@@ -16,9 +16,8 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from clearprop.interop.onnx.export.writer import Writer
-
-F = TypeVar("F", bound=Callable[..., object])
+from clearprop import nn
+from clearprop.interop.onnx.export.writer import GraphWriter
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class Called:
         parameters: names of the values of its parameters, by their paths below the layer.
     """
 
-    layer: Any
+    layer: nn.Module
     inputs: Mapping[str, Sequence[str]]
     sizes: Mapping[str, Sequence[Sized]]
     outputs: tuple[Sized, ...]
@@ -87,25 +86,32 @@ class Called:
 Names: TypeAlias = "str | Sequence[str]"
 """What a row returns: the name of its output, or of each of them."""
 
-PRIMITIVES: dict[str, Callable[[Writer, Applied], Names]] = {}
+Row: TypeAlias = "Callable[[GraphWriter, Applied], Names]"
+"""(writer, primitive or operation as it was applied) -> names of its outputs."""
+
+LayerRow: TypeAlias = "Callable[[GraphWriter, Called], Names]"
+"""(writer, layer as it was called) -> names of its outputs."""
+
+R = TypeVar("R", bound=Row)
+L = TypeVar("L", bound=LayerRow)
+
+PRIMITIVES: dict[str, Row] = {}
 """The rows of JAX's primitives."""
 
-OPERATIONS: dict[
-    str, tuple[Callable[[Writer, Applied], Names], Callable[[Applied, int], bool]]
-] = {}
+OPERATIONS: dict[str, tuple[Row, Callable[[Applied, int], bool]]] = {}
 """The rows of clearprop's operations, each with a function (operation, opset) -> does it fit."""
 
-LAYERS: dict[type, tuple[Callable[[Writer, Called], Names], Callable[[Called], bool]]] = {}
+LAYERS: dict[type, tuple[LayerRow, Callable[[Called], bool]]] = {}
 """The rows of layers, each with a function that says whether it fits a call."""
 
 
-def primitive(*names: str) -> Callable[[F], F]:
+def primitive(*names: str) -> Callable[[R], R]:
     """Add a row for one or more primitives."""
 
-    def register(function: F) -> F:
+    def register(function: R) -> R:
         for name in names:
             _once(PRIMITIVES, name)
-            PRIMITIVES[name] = function  # type: ignore[assignment]  # a row, by its use
+            PRIMITIVES[name] = function
         return function
 
     return register
@@ -117,12 +123,12 @@ def _always(*_: object) -> bool:
 
 def operation_row(
     name: str, since: int = 1, fits: Callable[[Applied], bool] = _always
-) -> Callable[[F], F]:
+) -> Callable[[R], R]:
     """Add a row for an operation, from an opset on, for applications that fit."""
 
-    def register(function: F) -> F:
+    def register(function: R) -> R:
         _once(OPERATIONS, name)
-        OPERATIONS[name] = (  # type: ignore[assignment]  # a row, by its use
+        OPERATIONS[name] = (
             function,
             lambda applied, opset: opset >= since and fits(applied),
         )
@@ -131,12 +137,12 @@ def operation_row(
     return register
 
 
-def layer_row(kind: type, fits: Callable[[Called], bool] = _always) -> Callable[[F], F]:
+def layer_row(kind: type, fits: Callable[[Called], bool] = _always) -> Callable[[L], L]:
     """Add a row for a class of layers, for calls that fit."""
 
-    def register(function: F) -> F:
+    def register(function: L) -> L:
         _once(LAYERS, kind)
-        LAYERS[kind] = (function, fits)  # type: ignore[assignment]  # a row, by its use
+        LAYERS[kind] = (function, fits)
         return function
 
     return register

@@ -13,13 +13,18 @@ import numpy as np
 from jax.extend import core
 
 from clearprop import nn, tree
-from clearprop.autodiff.tape import layer_path, observe
-from clearprop.interop.onnx.export import rows
-from clearprop.interop.onnx.export.emitting import Maker, sized, write_trace
+from clearprop.autodiff.tape import AnyOperation, Output, layer_path, observe
+from clearprop.interop.onnx.export.emitting import (
+    Maker,
+    Place,
+    Value,
+    Write,
+    refuse_draws,
+    sized,
+    write_trace,
+)
 from clearprop.interop.onnx.export.table import LAYERS, OPERATIONS, Applied, Called, Names, Sized
-from clearprop.interop.onnx.export.writer import Writer
-
-assert rows, "the rows fill the tables"
+from clearprop.interop.onnx.export.writer import GraphWriter
 
 
 @dataclass
@@ -47,21 +52,27 @@ class Notes:
         self.whole_layers = whole_layers
         self.noted: list[_Noted] = []
 
-    def operation(self, row: Any, inputs: Any, output: Any, parameters: Any) -> None:
-        """Note an operation."""
-        if row.name in OPERATIONS:
-            outputs = list(output) if isinstance(output, tuple) else [output]
-            signature = inspect.signature(row.forward)
-            options = {
-                name: parameter.default
-                for name, parameter in signature.parameters.items()
-                if parameter.default is not parameter.empty
-            }
-            options.update(parameters)
-            noted = _Noted(row, layer_path.get(), list(inputs), outputs, options, {})
-            self.noted.append(noted)
+    def operation(
+        self,
+        row: AnyOperation,
+        inputs: tuple[object, ...],
+        output: Output,
+        parameters: dict[str, object],
+    ) -> None:
+        """Note an operation; of one without a row, only where its result is made."""
+        outputs = list(output) if isinstance(output, tuple) else [output]
+        options: dict[str, Any] = {}
+        known = row.name in OPERATIONS
+        if known:
+            signature = inspect.signature(row.forward).parameters.values()
+            options = {p.name: p.default for p in signature if p.default is not p.empty}
+            options |= parameters
+        given = list(inputs) if known else []
+        self.noted.append(_Noted(row, layer_path.get(), given, outputs, options, {}))
 
-    def layer(self, path: str, module: Any, inputs: Any, output: Any) -> None:
+    def layer(
+        self, path: str, module: nn.Module, inputs: tuple[object, ...], output: object
+    ) -> None:
         """Note a layer."""
         if not self.whole_layers or type(module) not in LAYERS:
             return
@@ -80,38 +91,48 @@ class Notes:
 
 
 @dataclass(frozen=True)
-class Trace:
+class WholeTrace:
     """A function of named values as primitives.
 
     Attributes:
-        closed: the primitives.
+        jaxpr: the primitives.
+        constants: values of its constants.
         inputs: names of the values, one for each input.
         outputs: variables of the outputs.
         makers: operations and layers with a row, layers first.
-        structure: of the output.
+        places: of the results of operations.
     """
 
-    closed: Any
+    jaxpr: core.Jaxpr
+    constants: tuple[object, ...]
     inputs: tuple[str, ...]
-    outputs: tuple[Any, ...]
+    outputs: tuple[Value, ...]
     makers: tuple[Maker, ...]
-    structure: Any
+    places: Mapping[core.Var, Place]
 
-    def write(self, w: Writer) -> list[str]:
+    def write(self, w: GraphWriter) -> list[str]:
         """Write what is computed, and return the names of the outputs."""
-        jaxpr = self.closed.jaxpr
-        given: dict[Any, str] = dict(zip(jaxpr.invars, self.inputs, strict=True))
-        for variable, value in zip(jaxpr.constvars, self.closed.consts, strict=True):
-            given[variable] = w.constant(np.asarray(value))
-        return write_trace(w, jaxpr, given, self.outputs, self.makers)
+        jaxpr = self.jaxpr
+        given = dict(zip(jaxpr.invars, self.inputs, strict=True))
+        keys = []
+        for variable, value in zip(jaxpr.constvars, self.constants, strict=True):
+            if jnp.issubdtype(jnp.result_type(value), jax.dtypes.extended):
+                keys.append(Maker(None, (), (variable,), _of_key, -1))
+            else:
+                given[variable] = w.constant(np.asarray(value))
+        return write_trace(w, jaxpr, given, self.outputs, (*keys, *self.makers), self.places)
+
+
+def _of_key(w: GraphWriter, _: object) -> Names:
+    raise refuse_draws(w)
 
 
 def trace(
-    function: Callable[[Mapping[str, Any]], Any],
-    values: Mapping[str, Any],
+    function: Callable[[Mapping[str, jax.Array]], object],
+    values: Mapping[str, object],
     notes: Notes,
     paths: Mapping[str, str] | None = None,
-) -> Trace:
+) -> WholeTrace:
     """Return the trace of a function of named arrays.
 
     Args:
@@ -144,16 +165,21 @@ def trace(
     number = structure[-1].num_leaves
     outputs, extra = closed.jaxpr.outvars[:number], iter(closed.jaxpr.outvars[number:])
     at = _numbers(closed.jaxpr)
-    found = []
+    found, places = [], {}
     for noted in kept:
         inputs = [None if v is None else next(extra) for v in noted.inputs]
         made = [next(extra) for v in noted.outputs if v is not None]
+        if not isinstance(noted.thing, nn.Module):
+            own = (v for v in made if isinstance(v, core.Var))
+            places.update({v: (noted.path, noted.thing.name) for v in own if v not in places})
         maker = _maker(noted, inputs, made, at, notes.opset, paths or {})
         if maker is not None:
             found.append((isinstance(noted.thing, nn.Module), maker))
     layers = [maker for whole, maker in found if whole]
     makers = (*layers, *(maker for whole, maker in found if not whole))
-    return Trace(closed, tuple(values), tuple(outputs), makers, structure[-1])
+    return WholeTrace(
+        closed.jaxpr, tuple(closed.consts), tuple(values), tuple(outputs), makers, places
+    )
 
 
 def _has_values(noted: _Noted, given: Mapping[str, Any], paths: Mapping[str, str]) -> bool:
@@ -202,6 +228,8 @@ def _maker(
         return None
     if any(v in made for v in inputs if isinstance(v, core.Var)):
         return None
+    if not isinstance(noted.thing, nn.Module) and noted.thing.name not in OPERATIONS:
+        return None
     write = (
         _layer_writer(noted, inputs, made, paths)
         if isinstance(noted.thing, nn.Module)
@@ -210,10 +238,8 @@ def _maker(
     if write is None:
         return None
     reads = tuple(v for v in inputs if isinstance(v, core.Var))
-    return Maker(noted.path, reads, tuple(made), write, max(at[v] for v in made))
-
-
-Write = Callable[[Writer, Callable[[Any], str]], Names]
+    name = type(noted.thing).__name__ if isinstance(noted.thing, nn.Module) else noted.thing.name
+    return Maker((noted.path, name), reads, tuple(made), write, max(at[v] for v in made))
 
 
 def _operation_writer(
@@ -230,7 +256,7 @@ def _operation_writer(
     if not fits(applied(["" if v is None else "given" for v in inputs]), opset):
         return None
 
-    def write(w: Writer, name_of: Callable[[Any], str]) -> Names:
+    def write(w: GraphWriter, name_of: Callable[[Value], str]) -> Names:
         return row(w, applied(["" if v is None else name_of(v) for v in inputs]))
 
     return write
@@ -257,7 +283,7 @@ def _layer_writer(
     if not fits(called(["given"] * len(inputs))):
         return None
 
-    def write(w: Writer, name_of: Callable[[Any], str]) -> Names:
+    def write(w: GraphWriter, name_of: Callable[[Value], str]) -> Names:
         return row(w, called([name_of(v) for v in inputs]))
 
     return write

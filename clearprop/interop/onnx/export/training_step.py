@@ -18,9 +18,9 @@ from clearprop.errors import ModelError
 from clearprop.interop.onnx.export.model_inputs import arrays_of, named_inputs
 from clearprop.interop.onnx.export.protos import contents_of, to_proto, write_file
 from clearprop.interop.onnx.export.saving import checked_opset
-from clearprop.interop.onnx.export.sizes import DynamicAxes, Subject, written
+from clearprop.interop.onnx.export.sizes import DynamicAxes, Exported, written
 from clearprop.interop.onnx.export.tracing import Notes
-from clearprop.interop.onnx.graph import HostArray, Slot
+from clearprop.interop.onnx.graph import GraphSlot, HostArray
 from clearprop.nn.recording import LossLike
 
 NEW, STATE, LOSS, TARGETS = "new.", "state.", "loss", "targets"
@@ -41,7 +41,7 @@ class TrainingStep:
     values: Mapping[str, HostArray]
     outputs: tuple[str, ...]
 
-    def after(self, results: Sequence[Any]) -> tuple[float, dict[str, HostArray]]:
+    def after(self, results: Sequence[HostArray]) -> tuple[float, dict[str, HostArray]]:
         """Return the loss, and the values for the next step, from the outputs of this one."""
         named = dict(zip(self.outputs, results, strict=True))
         return float(named[LOSS]), {name: np.asarray(named[NEW + name]) for name in self.values}
@@ -90,9 +90,8 @@ def save_training_step(
     (['bias', 'state.step', 'weight'], ('loss', 'new.weight', 'new.bias', 'new.state.step'))
     """
     version = checked_opset(opset)
-    made = optim.create(
-        optimizer, **({} if learning_rate is None else {"learning_rate": learning_rate})
-    )
+    rate = {} if learning_rate is None else {"learning_rate": learning_rate}
+    made = optim.create(optimizer, **rate)
     if made.update_on is not None:
         raise ModelError(
             "this optimizer needs more of the objective than its gradient",
@@ -109,7 +108,8 @@ def save_training_step(
     structure = jax.tree.structure(start)
     values = {**{path: arrays[path] for path in (*learned, *noted)}, **state}
 
-    def function(given: Mapping[str, Any], notes: Notes) -> Any:
+    def function(values: Mapping[str, Any], notes: Notes) -> Any:
+        given = values
         fixed = {path: given[path] for path in arrays if path not in learned}
         before = {path: given[path] for path in learned}
 
@@ -133,12 +133,12 @@ def save_training_step(
 
     outputs = (LOSS, *(NEW + name for name in values))
     result = written(
-        Subject(function, {**arrays, **state}, batch, whole_layers=False),
+        Exported(function, {**arrays, **state}, batch, whole_layers=False),
         version,
         dynamic_axes,
         lambda _: outputs,
     )
-    slots = tuple(Slot(n, a.dtype.name, tuple(a.shape)) for n, a in values.items())
+    slots = tuple(GraphSlot(n, a.dtype.name, tuple(a.shape)) for n, a in values.items())
     contents = contents_of(result, {n: a for n, a in arrays.items() if n not in values}, ())
     file = write_file(to_proto(contents.with_inputs(slots), type(model).__name__), path)
     return TrainingStep(file, values, outputs)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from clearprop.errors import ModelError
 from clearprop.interop.onnx.graph import HostArray
@@ -21,7 +22,7 @@ Given: TypeAlias = "int | float | str | Sequence[int] | Sequence[float] | Sequen
 
 
 @dataclass
-class Written:
+class WrittenNode:
     """One node.
 
     Attributes:
@@ -53,12 +54,12 @@ class WrittenGraph:
         outputs: names, with the types and shapes that they have.
     """
 
-    nodes: list[Written]
+    nodes: list[WrittenNode]
     inputs: list[tuple[str, np.dtype[np.generic], tuple[int, ...]]]
     outputs: list[tuple[str, np.dtype[np.generic], tuple[int, ...]]]
 
 
-class Writer:
+class GraphWriter:
     """Collects the nodes of one graph.
 
     Args:
@@ -66,17 +67,18 @@ class Writer:
         root: the writer of the graph around this one; names and constants are shared with it.
     """
 
-    def __init__(self, opset: int, root: Writer | None = None) -> None:
+    def __init__(self, opset: int, root: GraphWriter | None = None) -> None:
         self.opset = opset
-        self.nodes: list[Written] = []
+        self.nodes: list[WrittenNode] = []
         self.constants: dict[str, HostArray] = root.constants if root else {}
         self.path: str = root.path if root else ""
+        self.operation: str = root.operation if root else ""
         self._numbers: Counter[str] = root._numbers if root else Counter()
         self.transposed: dict[str, tuple[str, tuple[int, ...]]] = {}
         self.expanded: dict[str, tuple[str, tuple[int, ...]]] = {}
         """Values that are others along more entries: the value itself, and its shape."""
 
-    def counted_as(self, other: Writer) -> None:
+    def counted_as(self, other: GraphWriter) -> None:
         """Give no name that another writer has given."""
         self._numbers = other._numbers
 
@@ -101,34 +103,33 @@ class Writer:
         given = [value or "" for value in inputs]
         while given and not given[-1]:
             given.pop()
-        self.nodes.append(Written(operator, name, given, names, attributes, dict(graphs or {})))
+        self.nodes.append(WrittenNode(operator, name, given, names, attributes, dict(graphs or {})))
         return names
 
     def node(self, operator: str, *inputs: str | None, **attributes: Given) -> str:
         """Write a node with one output, and return its name."""
-        return self.nodes_of(operator, inputs, 1, **attributes)[0]
+        return self.nodes_of(operator, inputs, 1, None, **attributes)[0]
 
-    def constant(self, value: object, dtype: object = None) -> str:
+    def constant(self, value: object, dtype: DTypeLike | None = None) -> str:
         """Return the name of a constant."""
         name = self.free("constant")
-        self.constants[name] = np.asarray(value, dtype)  # type: ignore[arg-type]  # any type of JAX
+        self.constants[name] = np.asarray(value, dtype)
         return name
 
     def ints(self, values: Sequence[int]) -> str:
         """Return the name of whole numbers with 64 bits, as shapes and axes are written."""
         return self.constant(list(values), np.int64)
 
-    def child(self, write: Callable[[Writer], WrittenGraph]) -> WrittenGraph:
+    def child(self, write: Callable[[GraphWriter], WrittenGraph]) -> WrittenGraph:
         """Return the graph of an attribute, written by a function."""
-        inner = Writer(self.opset, self)
-        inner.path = self.path
+        inner = GraphWriter(self.opset, self)
         return write(inner)
 
     # -- what many rows need --------------------------------------------------------------------
 
-    def cast(self, value: str, dtype: object) -> str:
+    def cast(self, value: str, dtype: DTypeLike) -> str:
         """Return a value as another type."""
-        return self.node("Cast", value, to=type_number(np.dtype(dtype)))  # type: ignore[call-overload]  # any type of JAX
+        return self.node("Cast", value, to=type_number(np.dtype(dtype)))
 
     def transpose(self, value: str, axes: Sequence[int]) -> str:
         """Return a value with its axes in another order; two in a row become one or none."""
@@ -157,12 +158,14 @@ class Writer:
         given = [self.ints(part) for part in (starts, ends, axes)]
         return self.node("Slice", value, *given, None if steps is None else self.ints(steps))
 
-    def expand(self, value: str, shape: Sequence[int], target: Sequence[int], dtype: object) -> str:
+    def expand(
+        self, value: str, shape: Sequence[int], target: Sequence[int], dtype: DTypeLike
+    ) -> str:
         """Return a value repeated along axes of one entry, up to a shape of the same rank."""
         wanted = [1 if n == m else m for n, m in zip(shape, target, strict=True)]
         if all(n == 1 for n in wanted):
             return value
-        boolean = np.dtype(dtype) == np.bool_  # type: ignore[call-overload]  # any type of JAX
+        boolean = np.dtype(dtype) == np.bool_
         made = self.node("Expand", value, self.ints(wanted))
         if not boolean:
             self.expanded[made] = (value, tuple(shape))
@@ -217,7 +220,7 @@ def type_number(dtype: np.dtype[np.generic]) -> int:
     return found
 
 
-def every_node(nodes: Sequence[Written]) -> Iterator[Written]:
+def every_node(nodes: Sequence[WrittenNode]) -> Iterator[WrittenNode]:
     """Yield nodes, and those of the graphs inside them."""
     for node in nodes:
         yield node
@@ -225,7 +228,7 @@ def every_node(nodes: Sequence[Written]) -> Iterator[Written]:
             yield from every_node(graph.nodes)
 
 
-def all_reads(node: Written) -> Iterator[str]:
+def all_reads(node: WrittenNode) -> Iterator[str]:
     """Yield the names that a node reads, also inside its graphs."""
     yield from filter(None, node.inputs)
     for graph in node.graphs.values():
@@ -234,7 +237,7 @@ def all_reads(node: Written) -> Iterator[str]:
         yield from (name for name, _, _ in graph.outputs)
 
 
-def without_unread(nodes: Sequence[Written], outputs: Sequence[str]) -> list[Written]:
+def without_unread(nodes: Sequence[WrittenNode], outputs: Sequence[str]) -> list[WrittenNode]:
     """Return the nodes that something depends on."""
     wanted, kept = set(outputs), []
     for node in reversed(nodes):

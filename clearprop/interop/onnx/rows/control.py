@@ -10,12 +10,12 @@ import numpy as np
 
 from clearprop import ops
 from clearprop.autodiff.tape import strip
-from clearprop.interop.onnx.node import Empty, GraphValue, Node
+from clearprop.interop.onnx.node import Empty, GraphValue, OnnxNode
 from clearprop.interop.onnx.running import Scope, current_scope, is_known, plain
 from clearprop.interop.onnx.table import row
 
 
-def _inner(node: Node, name: str) -> Scope:
+def _inner(node: OnnxNode, name: str) -> Scope:
     scope = current_scope()
     if scope is None:
         raise node.error("the operator has a graph, and can only be called as part of its model")
@@ -28,7 +28,7 @@ def is_open(value: object) -> bool:
 
 
 @row("If", whole=True)
-def _if(node: Node, condition: Any) -> Any:
+def _if(node: OnnxNode, condition: Any) -> Any:
     if not is_open(condition):
         chosen = bool(node.known(condition, "the condition").reshape(-1)[0])
         return tuple(_inner(node, "then_branch" if chosen else "else_branch").run([]))
@@ -45,7 +45,7 @@ def _if(node: Node, condition: Any) -> Any:
 
 
 @row("Loop", known=(0, 1), whole=True)
-def _loop(node: Node, limit: Any, condition: Any, *carried: Any) -> Any:
+def _loop(node: OnnxNode, limit: Any, condition: Any, *carried: Any) -> Any:
     number = (
         None if limit is None else int(node.known(limit, "the number of rounds").reshape(-1)[0])
     )
@@ -63,7 +63,7 @@ def _loop(node: Node, limit: Any, condition: Any, *carried: Any) -> Any:
     return (*states, *_stacked_outputs(node, collected, len(carried)))
 
 
-def _stacked_outputs(node: Node, collected: list[list[Any]], carried: int) -> list[Any]:
+def _stacked_outputs(node: OnnxNode, collected: list[list[Any]], carried: int) -> list[Any]:
     if collected:
         return [_stacked(list(parts)) for parts in zip(*collected, strict=True)]
     body = _inner(node, "body").graph
@@ -81,7 +81,7 @@ def _stacked(parts: list[Any]) -> Any:
 
 
 @row("Scan", since=9, whole=True)
-def _scan(node: Node, *given: Any) -> Any:
+def _scan(node: OnnxNode, *given: Any) -> Any:
     scanned = node.integer("num_scan_inputs")
     states, inputs = list(given[: len(given) - scanned]), list(given[len(given) - scanned :])
     axes = node.ints("scan_input_axes", (0,) * scanned)
@@ -108,7 +108,7 @@ def _scan(node: Node, *given: Any) -> Any:
 
 
 @row("Scan", since=8, whole=True)
-def _scan_in_batches(node: Node, lengths: Any, *given: Any) -> Any:
+def _scan_in_batches(node: OnnxNode, lengths: Any, *given: Any) -> Any:
     if lengths is not None:
         raise node.error("lengths of sequences are not supported in a Scan of opset 8")
     scanned = node.integer("num_scan_inputs")
@@ -136,26 +136,26 @@ def _read(x: Any, axis: int, place: int) -> Any:
 
 
 @row("SequenceConstruct", whole=True)
-def _sequence_construct(node: Node, *parts: Any) -> Any:
+def _sequence_construct(node: OnnxNode, *parts: Any) -> Any:
     return list(parts)
 
 
 @row("SequenceEmpty", whole=True)
-def _sequence_empty(node: Node) -> Any:
+def _sequence_empty(node: OnnxNode) -> Any:
     return []
 
 
-def _place(node: Node, place: Any) -> int:
+def _place(node: OnnxNode, place: Any) -> int:
     return int(node.known(place, "the place in a sequence").reshape(-1)[0])
 
 
 @row("SequenceAt", known=(1,), whole=True)
-def _sequence_at(node: Node, sequence: Any, place: Any) -> Any:
+def _sequence_at(node: OnnxNode, sequence: Any, place: Any) -> Any:
     return sequence[_place(node, place)]
 
 
 @row("SequenceInsert", known=(2,), whole=True)
-def _sequence_insert(node: Node, sequence: Any, value: Any, place: Any = None) -> Any:
+def _sequence_insert(node: OnnxNode, sequence: Any, value: Any, place: Any = None) -> Any:
     where = len(sequence) if place is None else _place(node, place)
     longer = list(sequence)
     longer.insert(where, value)
@@ -163,7 +163,7 @@ def _sequence_insert(node: Node, sequence: Any, value: Any, place: Any = None) -
 
 
 @row("SequenceErase", known=(1,), whole=True)
-def _sequence_erase(node: Node, sequence: Any, place: Any = None) -> Any:
+def _sequence_erase(node: OnnxNode, sequence: Any, place: Any = None) -> Any:
     where = -1 if place is None else _place(node, place)
     shorter = list(sequence)
     del shorter[where]
@@ -171,12 +171,12 @@ def _sequence_erase(node: Node, sequence: Any, place: Any = None) -> Any:
 
 
 @row("SequenceLength", whole=True)
-def _sequence_length(node: Node, sequence: Any) -> Any:
+def _sequence_length(node: OnnxNode, sequence: Any) -> Any:
     return np.array(len(sequence), np.int64)
 
 
 @row("SplitToSequence", known=(1,))
-def _split_to_sequence(node: Node, x: Any, sizes: Any = None) -> Any:
+def _split_to_sequence(node: OnnxNode, x: Any, sizes: Any = None) -> Any:
     axis = node.integer("axis", 0) % len(x.shape)
     length = x.shape[axis]
     before = (slice(None),) * axis
@@ -194,7 +194,7 @@ def _split_to_sequence(node: Node, x: Any, sizes: Any = None) -> Any:
 
 
 @row("ConcatFromSequence")
-def _concat_from_sequence(node: Node, sequence: Any) -> Any:
+def _concat_from_sequence(node: OnnxNode, sequence: Any) -> Any:
     axis = node.integer("axis")
     if all(isinstance(part, np.ndarray) for part in sequence):
         return (
@@ -208,7 +208,7 @@ def _concat_from_sequence(node: Node, sequence: Any) -> Any:
 
 
 @row("SequenceMap", whole=True)
-def _sequence_map(node: Node, sequence: Any, *others: Any) -> Any:
+def _sequence_map(node: OnnxNode, sequence: Any, *others: Any) -> Any:
     results = []
     for i, part in enumerate(sequence):
         given = [other[i] if isinstance(other, list) else other for other in others]
@@ -218,17 +218,17 @@ def _sequence_map(node: Node, sequence: Any, *others: Any) -> Any:
 
 
 @row("Optional", whole=True)
-def _optional(node: Node, value: Any = None) -> Any:
+def _optional(node: OnnxNode, value: Any = None) -> Any:
     return Empty() if value is None else value
 
 
 @row("OptionalHasElement", whole=True)
-def _optional_has_element(node: Node, value: Any = None) -> Any:
+def _optional_has_element(node: OnnxNode, value: Any = None) -> Any:
     return np.array(value is not None and not isinstance(value, Empty))
 
 
 @row("OptionalGetElement", whole=True)
-def _optional_get_element(node: Node, value: Any) -> Any:
+def _optional_get_element(node: OnnxNode, value: Any) -> Any:
     if value is None or isinstance(value, Empty):
         raise node.error("the optional value is empty")
     return cast(GraphValue, value)

@@ -12,7 +12,7 @@ from jax import lax
 
 from clearprop import ops
 from clearprop.autodiff import lift
-from clearprop.interop.onnx.node import Node
+from clearprop.interop.onnx.node import OnnxNode
 from clearprop.interop.onnx.running import plain
 from clearprop.interop.onnx.table import row
 
@@ -34,7 +34,7 @@ def _kernel_last(w: Any) -> Any:
 
 
 def paddings(
-    node: Node,
+    node: OnnxNode,
     sizes: tuple[int, ...],
     window: tuple[int, ...],
     strides: tuple[int, ...],
@@ -56,7 +56,7 @@ def paddings(
 
 
 @row("Conv", weights=(1, 2))
-def _conv(node: Node, x: Any, w: Any, b: Any = None) -> Any:
+def _conv(node: OnnxNode, x: Any, w: Any, b: Any = None) -> Any:
     axes = len(x.shape) - 2
     if axes < 1 or w.shape[1] * node.integer("group", 1) != x.shape[1]:
         raise node.error(
@@ -79,7 +79,7 @@ def _conv(node: Node, x: Any, w: Any, b: Any = None) -> Any:
 
 
 @row("ConvTranspose", weights=(1, 2))
-def _conv_transpose(node: Node, x: Any, w: Any, b: Any = None) -> Any:
+def _conv_transpose(node: OnnxNode, x: Any, w: Any, b: Any = None) -> Any:
     axes, groups = len(x.shape) - 2, node.integer("group", 1)
     strides, dilations = node.ints("strides", (1,) * axes), node.ints("dilations", (1,) * axes)
     extra = node.ints("output_padding", (0,) * axes)
@@ -108,7 +108,7 @@ def _conv_transpose(node: Node, x: Any, w: Any, b: Any = None) -> Any:
 
 
 def _cuts(
-    node: Node,
+    node: OnnxNode,
     sizes: tuple[int, ...],
     full: list[int],
     strides: tuple[int, ...],
@@ -131,7 +131,7 @@ def _cuts(
     return [(given[i], given[i + axes]) for i in range(axes)]
 
 
-def _geometry(node: Node, x: Any) -> tuple[Any, Any, Any, list[tuple[int, int]]]:
+def _geometry(node: OnnxNode, x: Any) -> tuple[Any, Any, Any, list[tuple[int, int]]]:
     """Return window, strides, dilations and padding of a pool, with what the ceil mode adds."""
     axes = len(x.shape) - 2
     window = node.ints("kernel_shape")
@@ -165,7 +165,7 @@ def _windows(x: Any, window: Any, strides: Any, dilations: Any, pads: Any, value
 
 
 @row("MaxPool")
-def _max_pool(node: Node, x: Any) -> Any:
+def _max_pool(node: OnnxNode, x: Any) -> Any:
     window, strides, dilations, pads = _geometry(node, x)
     floats = jnp.issubdtype(x.dtype, jnp.floating)
     if floats and node.outputs == 1:
@@ -193,7 +193,7 @@ def _max_pool(node: Node, x: Any) -> Any:
 
 
 @row("AveragePool")
-def _average_pool(node: Node, x: Any) -> Any:
+def _average_pool(node: OnnxNode, x: Any) -> Any:
     window, strides, dilations, pads = _geometry(node, x)
     entries = _windows(x, window, strides, dilations, pads, 0.0)
     ones = jnp.ones((1, 1, *x.shape[2:]), x.dtype)
@@ -213,7 +213,7 @@ def _average_pool(node: Node, x: Any) -> Any:
 
 
 @row("LpPool")
-def _lp_pool(node: Node, x: Any) -> Any:
+def _lp_pool(node: OnnxNode, x: Any) -> Any:
     window, strides, dilations, pads = _geometry(node, x)
     p = node.integer("p", 2)
     entries = ops.abs(_windows(x, window, strides, dilations, pads, 0.0))
@@ -222,24 +222,24 @@ def _lp_pool(node: Node, x: Any) -> Any:
 
 
 @row("GlobalAveragePool")
-def _global_average_pool(node: Node, x: Any) -> Any:
+def _global_average_pool(node: OnnxNode, x: Any) -> Any:
     return ops.mean(x, tuple(range(2, len(x.shape))), True)
 
 
 @row("GlobalMaxPool")
-def _global_max_pool(node: Node, x: Any) -> Any:
+def _global_max_pool(node: OnnxNode, x: Any) -> Any:
     return ops.max(x, tuple(range(2, len(x.shape))), True)
 
 
 @row("GlobalLpPool")
-def _global_lp_pool(node: Node, x: Any) -> Any:
+def _global_lp_pool(node: OnnxNode, x: Any) -> Any:
     p = node.integer("p", 2)
     total = ops.sum(ops.power(ops.abs(x), float(p)), tuple(range(2, len(x.shape))), True)
     return ops.power(total, 1.0 / p)
 
 
 @row("MaxUnpool", known=(2,))
-def _max_unpool(node: Node, x: Any, places: Any, shape: Any = None) -> Any:
+def _max_unpool(node: OnnxNode, x: Any, places: Any, shape: Any = None) -> Any:
     axes = len(x.shape) - 2
     window, strides = node.ints("kernel_shape"), node.ints("strides", (1,) * axes)
     pads = node.ints("pads", (0,) * (2 * axes))
@@ -257,7 +257,7 @@ def _max_unpool(node: Node, x: Any, places: Any, shape: Any = None) -> Any:
 
 
 @row("Col2Im", known=(1, 2))
-def _col2im(node: Node, x: Any, image: Any, block: Any) -> Any:
+def _col2im(node: OnnxNode, x: Any, image: Any, block: Any) -> Any:
     sizes = [int(n) for n in node.known(image, "the shape")]
     window = [int(n) for n in node.known(block, "the block")]
     axes = len(sizes)
@@ -291,7 +291,9 @@ def _added_at(x: Any, index: Any, values: Any) -> Any:
 
 
 @row("DeformConv", weights=(1, 3))
-def _deform_conv(node: Node, x: Any, w: Any, offset: Any, b: Any = None, mask: Any = None) -> Any:
+def _deform_conv(
+    node: OnnxNode, x: Any, w: Any, offset: Any, b: Any = None, mask: Any = None
+) -> Any:
     if len(x.shape) != 4:
         raise node.error("only images are supported", given=f"input {list(x.shape)}")
     strides, dilations = node.ints("strides", (1, 1)), node.ints("dilations", (1, 1))
@@ -340,7 +342,7 @@ def _read_between(x: Any, rows: Any, columns: Any) -> Any:
     return total
 
 
-def convolve_whole(node: Node, x: Any, w: Any) -> Any:
+def convolve_whole(node: OnnxNode, x: Any, w: Any) -> Any:
     """Return the convolution of 32-bit whole numbers, channels first."""
     axes = len(x.shape) - 2
     strides, dilations = node.ints("strides", (1,) * axes), node.ints("dilations", (1,) * axes)

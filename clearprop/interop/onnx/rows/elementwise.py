@@ -14,12 +14,12 @@ from jax import lax
 from clearprop import ops
 from clearprop.autodiff import lift
 from clearprop.interop.onnx.graph import dtype_named
-from clearprop.interop.onnx.node import Node
+from clearprop.interop.onnx.node import OnnxNode
 from clearprop.interop.onnx.running import plain
 from clearprop.interop.onnx.table import row
 
 
-def _with_axis(x: Any, y: Any, node: Node) -> Any:
+def _with_axis(x: Any, y: Any, node: OnnxNode) -> Any:
     """Return y so that it broadcasts to x by the rules of opset 6 and before."""
     if node.version >= 7 or not node.has("axis"):
         return y
@@ -28,17 +28,17 @@ def _with_axis(x: Any, y: Any, node: Node) -> Any:
 
 
 @row("Add")
-def _add(node: Node, x: Any, y: Any) -> Any:
+def _add(node: OnnxNode, x: Any, y: Any) -> Any:
     return ops.add(x, _with_axis(x, y, node))
 
 
 @row("Sub")
-def _sub(node: Node, x: Any, y: Any) -> Any:
+def _sub(node: OnnxNode, x: Any, y: Any) -> Any:
     return ops.subtract(x, _with_axis(x, y, node))
 
 
 @row("Mul")
-def _mul(node: Node, x: Any, y: Any) -> Any:
+def _mul(node: OnnxNode, x: Any, y: Any) -> Any:
     return ops.multiply(x, _with_axis(x, y, node))
 
 
@@ -48,7 +48,7 @@ def is_float(x: Any) -> bool:
 
 
 @row("Div")
-def _div(node: Node, x: Any, y: Any) -> Any:
+def _div(node: OnnxNode, x: Any, y: Any) -> Any:
     y = _with_axis(x, y, node)
     if is_float(x):
         return ops.divide(x, y)
@@ -57,7 +57,7 @@ def _div(node: Node, x: Any, y: Any) -> Any:
 
 
 @row("Mod")
-def _mod(node: Node, x: Any, y: Any) -> Any:
+def _mod(node: OnnxNode, x: Any, y: Any) -> Any:
     if node.integer("fmod", 0):
         if not is_float(x):
             return lax.rem(*jnp.broadcast_arrays(plain(x), plain(y)))
@@ -71,7 +71,7 @@ _fmod = lift(jnp.fmod)
 
 
 @row("Pow")
-def _pow(node: Node, x: Any, y: Any) -> Any:
+def _pow(node: OnnxNode, x: Any, y: Any) -> Any:
     y = _with_axis(x, y, node)
     if not is_float(x) and is_float(y):
         wide = jnp.power(plain(x).astype(y.dtype), plain(y))
@@ -85,8 +85,8 @@ def _pow(node: Node, x: Any, y: Any) -> Any:
     return result if result.dtype == x.dtype else ops.astype(result, x.dtype)
 
 
-def _unary(function: Callable[[Any], Any]) -> Callable[[Node, Any], Any]:
-    def computed(node: Node, x: Any) -> Any:
+def _unary(function: Callable[[Any], Any]) -> Callable[[OnnxNode, Any], Any]:
+    def computed(node: OnnxNode, x: Any) -> Any:
         y = function(x)
         return y if y.dtype == x.dtype else ops.astype(y, x.dtype)
 
@@ -122,12 +122,12 @@ for _name, _function in {
 
 
 @row("Identity")
-def _identity(node: Node, x: Any) -> Any:
+def _identity(node: OnnxNode, x: Any) -> Any:
     return x
 
 
-def _compared(function: Callable[[Any, Any], Any]) -> Callable[[Node, Any, Any], Any]:
-    def computed(node: Node, x: Any, y: Any) -> Any:
+def _compared(function: Callable[[Any, Any], Any]) -> Callable[[OnnxNode, Any, Any], Any]:
+    def computed(node: OnnxNode, x: Any, y: Any) -> Any:
         y = _with_axis(x, y, node)
         if x.dtype.kind in "OUS":
             return np.asarray(function(x, y), bool)
@@ -150,17 +150,17 @@ row("BitwiseXor")(_compared(jnp.bitwise_xor))
 
 
 @row("Not")
-def _not(node: Node, x: Any) -> Any:
+def _not(node: OnnxNode, x: Any) -> Any:
     return jnp.logical_not(plain(x))
 
 
 @row("BitwiseNot")
-def _bitwise_not(node: Node, x: Any) -> Any:
+def _bitwise_not(node: OnnxNode, x: Any) -> Any:
     return jnp.bitwise_not(plain(x))
 
 
 @row("BitShift")
-def _bit_shift(node: Node, x: Any, y: Any) -> Any:
+def _bit_shift(node: OnnxNode, x: Any, y: Any) -> Any:
     left = node.text("direction") == "LEFT"
     signed = jnp.issubdtype(x.dtype, jnp.signedinteger)
     right = lax.shift_right_arithmetic if signed else lax.shift_right_logical
@@ -168,12 +168,12 @@ def _bit_shift(node: Node, x: Any, y: Any) -> Any:
 
 
 @row("IsNaN")
-def _is_nan(node: Node, x: Any) -> Any:
+def _is_nan(node: OnnxNode, x: Any) -> Any:
     return jnp.isnan(plain(x))
 
 
 @row("IsInf")
-def _is_inf(node: Node, x: Any) -> Any:
+def _is_inf(node: OnnxNode, x: Any) -> Any:
     x = plain(x)
     found = jnp.zeros(x.shape, bool)
     if node.integer("detect_positive", 1):
@@ -184,14 +184,14 @@ def _is_inf(node: Node, x: Any) -> Any:
 
 
 @row("Where")
-def _where(node: Node, condition: Any, x: Any, y: Any) -> Any:
+def _where(node: OnnxNode, condition: Any, x: Any, y: Any) -> Any:
     if x.dtype.kind in "OUS":
         return np.where(node.known(condition, "the condition"), x, y)
     return ops.where(plain(condition), x, y)
 
 
 def _reduced(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
-    def computed(node: Node, *arrays: Any) -> Any:
+    def computed(node: OnnxNode, *arrays: Any) -> Any:
         return functools.reduce(function, arrays)
 
     return computed
@@ -211,12 +211,12 @@ row("Sum")(_reduced(ops.add))
 
 
 @row("Mean")
-def _mean(node: Node, *arrays: Any) -> Any:
+def _mean(node: OnnxNode, *arrays: Any) -> Any:
     return ops.divide(functools.reduce(ops.add, arrays), len(arrays))
 
 
 @row("Clip")
-def _clip(node: Node, x: Any, low: Any = None, high: Any = None) -> Any:
+def _clip(node: OnnxNode, x: Any, low: Any = None, high: Any = None) -> Any:
     if node.version < 11:
         low = node.number("min") if node.has("min") else None
         high = node.number("max") if node.has("max") else None
@@ -327,7 +327,7 @@ TYPES = {
 
 
 @row("Cast")
-def _cast(node: Node, x: Any) -> Any:
+def _cast(node: OnnxNode, x: Any) -> Any:
     number: Any = node.attributes.get("to")
     if isinstance(number, str):  # before opset 6 the type was a text
         return cast(x, {"FLOAT": "float32", "DOUBLE": "float64"}.get(number, number.lower()))
@@ -336,7 +336,7 @@ def _cast(node: Node, x: Any) -> Any:
     return _rounded_cast(node, x, TYPES[number])
 
 
-def _rounded_cast(node: Node, x: Any, name: str) -> Any:
+def _rounded_cast(node: OnnxNode, x: Any, name: str) -> Any:
     if name == "float8_e8m0fnu" and x.dtype.kind not in "OUS":
         return _to_e8m0(x, node.text("round_mode", "up"), bool(node.integer("saturate", 1)))
     return cast(x, name, bool(node.integer("saturate", 1)))
@@ -361,13 +361,13 @@ def _to_e8m0(x: Any, mode: str, saturate: bool) -> Any:
 
 
 @row("CastLike")
-def _cast_like(node: Node, x: Any, like: Any) -> Any:
+def _cast_like(node: OnnxNode, x: Any, like: Any) -> Any:
     name = "string" if like.dtype.kind in "OUS" else np.dtype(like.dtype).name
     return _rounded_cast(node, x, name)
 
 
 @row("BitCast")
-def _bit_cast(node: Node, x: Any) -> Any:
+def _bit_cast(node: OnnxNode, x: Any) -> Any:
     name = TYPES[node.integer("to")]
     bits = jnp.asarray(plain(x))
     bits = bits.astype(jnp.uint8) if bits.dtype == bool else bits

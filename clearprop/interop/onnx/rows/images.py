@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from clearprop import ops
 from clearprop.autodiff import lift
-from clearprop.interop.onnx.node import Node
+from clearprop.interop.onnx.node import OnnxNode
 from clearprop.interop.onnx.rows.elementwise import is_float
 from clearprop.interop.onnx.running import plain
 from clearprop.interop.onnx.table import ALL, row
 
 
 @row("Upsample", known=(1,))
-def _upsample(node: Node, x: Any, scales: Any = None) -> Any:
+def _upsample(node: OnnxNode, x: Any, scales: Any = None) -> Any:
     factors = (
         list(node.floats("scales"))
         if scales is None
@@ -54,7 +54,7 @@ class _Resizing:
 
 
 @row("Resize", known=(1, 2, 3))
-def _resize(node: Node, x: Any, roi: Any = None, scales: Any = None, sizes: Any = None) -> Any:
+def _resize(node: OnnxNode, x: Any, roi: Any = None, scales: Any = None, sizes: Any = None) -> Any:
     if node.version < 11:
         roi, scales, sizes = None, roi, None
     axes = node.ints("axes", range(len(x.shape)))
@@ -190,7 +190,7 @@ def _cubic(t: NDArray[np.float64], a: float) -> NDArray[np.float64]:
 
 
 @row("GridSample")
-def _grid_sample(node: Node, x: Any, grid: Any) -> Any:
+def _grid_sample(node: OnnxNode, x: Any, grid: Any) -> Any:
     mode = {"bilinear": "linear", "bicubic": "cubic"}.get(
         node.text("mode", "linear"), node.text("mode", "linear")
     )
@@ -267,7 +267,7 @@ def _sampled(x: Any, places: list[Any], mode: str, padding: str, corners: bool) 
 
 
 @row("RoiAlign", known=())
-def _roi_align(node: Node, x: Any, boxes: Any, of: Any) -> Any:
+def _roi_align(node: OnnxNode, x: Any, boxes: Any, of: Any) -> Any:
     default = "half_pixel" if node.version >= 16 else "output_half_pixel"
     half = node.text("coordinate_transformation_mode", default) == "half_pixel"
     height, width = node.integer("output_height", 1), node.integer("output_width", 1)
@@ -345,7 +345,12 @@ def _aligned(
 
 @row("NonMaxSuppression", known=(ALL,))
 def _non_max_suppression(
-    node: Node, boxes: Any, scores: Any, most: Any = None, overlap: Any = None, least: Any = None
+    node: OnnxNode,
+    boxes: Any,
+    scores: Any,
+    most: Any = None,
+    overlap: Any = None,
+    least: Any = None,
 ) -> Any:
     boxes, scores = node.known(boxes, "the boxes"), node.known(scores, "the scores")
     number = 0 if most is None else int(node.known(most, "the number of boxes").reshape(-1)[0])
@@ -383,7 +388,7 @@ def _overlap(a: Any, b: Any) -> float:
 
 
 @row("ImageDecoder", known=(0,))
-def _image_decoder(node: Node, content: Any) -> Any:
+def _image_decoder(node: OnnxNode, content: Any) -> Any:
     from PIL import Image, UnidentifiedImageError
 
     data = node.known(content, "the file").astype(np.uint8).tobytes()

@@ -9,7 +9,7 @@ import numpy as np
 
 from clearprop import ops
 from clearprop.autodiff import lift
-from clearprop.interop.onnx.node import Node
+from clearprop.interop.onnx.node import OnnxNode
 from clearprop.interop.onnx.rows.elementwise import is_float
 from clearprop.interop.onnx.rows.shapes import is_text
 from clearprop.interop.onnx.running import plain
@@ -26,7 +26,7 @@ def _inside(places: Any, size: int) -> Any:
 
 
 @row("Gather", weights=(0,))
-def _gather(node: Node, x: Any, places: Any) -> Any:
+def _gather(node: OnnxNode, x: Any, places: Any) -> Any:
     axis = node.integer("axis", 0) % max(len(x.shape), 1)
     inside = _inside(places, x.shape[axis])
     if is_text(x):
@@ -35,7 +35,7 @@ def _gather(node: Node, x: Any, places: Any) -> Any:
 
 
 @row("GatherElements")
-def _gather_elements(node: Node, x: Any, places: Any) -> Any:
+def _gather_elements(node: OnnxNode, x: Any, places: Any) -> Any:
     axis = node.integer("axis", 0) % len(x.shape)
     inside = _inside(places, x.shape[axis])
     index = tuple(
@@ -48,7 +48,7 @@ def _gather_elements(node: Node, x: Any, places: Any) -> Any:
 
 
 @row("GatherND")
-def _gather_nd(node: Node, x: Any, places: Any) -> Any:
+def _gather_nd(node: OnnxNode, x: Any, places: Any) -> Any:
     batch, depth = node.integer("batch_dims", 0), places.shape[-1]
     index: list[Any] = []
     for i in range(batch):
@@ -79,7 +79,7 @@ def _written(x: Any, index: tuple[Any, ...], values: Any, reduction: str) -> Any
 _written_with_rule = lift(_written)
 
 
-def _write(node: Node, x: Any, index: tuple[Any, ...], values: Any) -> Any:
+def _write(node: OnnxNode, x: Any, index: tuple[Any, ...], values: Any) -> Any:
     reduction = node.text("reduction", "none")
     if is_text(x):
         result = x.copy()
@@ -91,7 +91,7 @@ def _write(node: Node, x: Any, index: tuple[Any, ...], values: Any) -> Any:
 
 
 @row("ScatterElements", "Scatter")
-def _scatter_elements(node: Node, x: Any, places: Any, values: Any) -> Any:
+def _scatter_elements(node: OnnxNode, x: Any, places: Any, values: Any) -> Any:
     axis = node.integer("axis", 0) % len(x.shape)
     inside = _inside(places, x.shape[axis])
     index = tuple(
@@ -104,13 +104,13 @@ def _scatter_elements(node: Node, x: Any, places: Any, values: Any) -> Any:
 
 
 @row("ScatterND")
-def _scatter_nd(node: Node, x: Any, places: Any, values: Any) -> Any:
+def _scatter_nd(node: OnnxNode, x: Any, places: Any, values: Any) -> Any:
     index = tuple(_inside(places[..., i], x.shape[i]) for i in range(places.shape[-1]))
     return _write(node, x, index, values)
 
 
 @row("TensorScatter")
-def _tensor_scatter(node: Node, x: Any, values: Any, starts: Any = None) -> Any:
+def _tensor_scatter(node: OnnxNode, x: Any, values: Any, starts: Any = None) -> Any:
     axis = node.integer("axis", -2) % len(x.shape)
     first = jnp.zeros(x.shape[0], jnp.int32) if starts is None else jnp.asarray(plain(starts))
     places = first[:, None] + jnp.arange(values.shape[axis])
@@ -128,7 +128,7 @@ def _tensor_scatter(node: Node, x: Any, values: Any, starts: Any = None) -> Any:
 
 
 @row("OneHot", known=(1,))
-def _one_hot(node: Node, places: Any, depth: Any, values: Any) -> Any:
+def _one_hot(node: OnnxNode, places: Any, depth: Any, values: Any) -> Any:
     classes = int(node.known(depth, "the number of classes").reshape(-1)[0])
     axis = node.integer("axis", -1)
     numbers = jnp.asarray(plain(places)).astype(jnp.int64 if not is_float(places) else places.dtype)
@@ -143,7 +143,7 @@ def _one_hot(node: Node, places: Any, depth: Any, values: Any) -> Any:
 
 
 @row("TopK", known=(1,))
-def _top_k(node: Node, x: Any, k: Any = None) -> Any:
+def _top_k(node: OnnxNode, x: Any, k: Any = None) -> Any:
     number = node.integer("k") if k is None else int(node.known(k, "k").reshape(-1)[0])
     axis = node.integer("axis", -1) % len(x.shape)
     order = jnp.asarray(plain(x))
@@ -159,7 +159,7 @@ def _top_k(node: Node, x: Any, k: Any = None) -> Any:
 
 
 def _extreme(largest: bool) -> Any:
-    def computed(node: Node, x: Any) -> Any:
+    def computed(node: OnnxNode, x: Any) -> Any:
         axis, values = node.integer("axis", 0), jnp.asarray(plain(x))
         find = jnp.argmax if largest else jnp.argmin
         if node.integer("select_last_index", 0):
@@ -178,7 +178,7 @@ row("ArgMin")(_extreme(False))
 
 
 @row("ArrayFeatureExtractor", domain="ai.onnx.ml")
-def _features(node: Node, x: Any, places: Any) -> Any:
+def _features(node: OnnxNode, x: Any, places: Any) -> Any:
     flat = jnp.asarray(plain(places)).reshape(-1)
     if is_text(x):
         return x[..., np.asarray(flat)]
@@ -186,5 +186,5 @@ def _features(node: Node, x: Any, places: Any) -> Any:
 
 
 @row("Binarizer", domain="ai.onnx.ml")
-def _binarizer(node: Node, x: Any) -> Any:
+def _binarizer(node: OnnxNode, x: Any) -> Any:
     return (plain(x) > node.number("threshold", 0.0)).astype(x.dtype)

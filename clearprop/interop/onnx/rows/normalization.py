@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from clearprop import ops
-from clearprop.interop.onnx.node import Node
+from clearprop.interop.onnx.node import OnnxNode
 from clearprop.interop.onnx.table import row
 
 
@@ -17,7 +17,7 @@ def _along_channels(values: Any, x: Any) -> Any:
 
 
 @row("BatchNormalization", weights=(1, 2))
-def _batch_norm(node: Node, x: Any, scale: Any, shift: Any, mean: Any, variance: Any) -> Any:
+def _batch_norm(node: OnnxNode, x: Any, scale: Any, shift: Any, mean: Any, variance: Any) -> Any:
     epsilon, momentum = node.number("epsilon", 1e-5), node.number("momentum", 0.9)
     training = node.integer("training_mode", 0) or (node.version < 14 and node.outputs > 1)
     given_mean, given_variance = mean, variance
@@ -39,7 +39,7 @@ def _batch_norm(node: Node, x: Any, scale: Any, shift: Any, mean: Any, variance:
 
 
 @row("InstanceNormalization", weights=(1, 2))
-def _instance_norm(node: Node, x: Any, scale: Any, shift: Any) -> Any:
+def _instance_norm(node: OnnxNode, x: Any, scale: Any, shift: Any) -> Any:
     axes = tuple(range(2, len(x.shape)))
     centred = ops.subtract(x, ops.mean(x, axes, True))
     y = ops.multiply(
@@ -49,7 +49,7 @@ def _instance_norm(node: Node, x: Any, scale: Any, shift: Any) -> Any:
 
 
 @row("LayerNormalization", weights=(1, 2))
-def _layer_norm(node: Node, x: Any, scale: Any, shift: Any = None) -> Any:
+def _layer_norm(node: OnnxNode, x: Any, scale: Any, shift: Any = None) -> Any:
     first = node.integer("axis", -1) % len(x.shape)
     axes = tuple(range(first, len(x.shape)))
     epsilon = node.number("epsilon", 1e-5)
@@ -65,7 +65,7 @@ def _layer_norm(node: Node, x: Any, scale: Any, shift: Any = None) -> Any:
 
 
 @row("RMSNormalization", weights=(1,))
-def _rms_norm(node: Node, x: Any, scale: Any) -> Any:
+def _rms_norm(node: OnnxNode, x: Any, scale: Any) -> Any:
     first = node.integer("axis", -1) % len(x.shape)
     axes = tuple(range(first, len(x.shape)))
     wide = ops.astype(x, jnp.float32) if node.integer("stash_type", 1) == 1 else x
@@ -75,7 +75,7 @@ def _rms_norm(node: Node, x: Any, scale: Any) -> Any:
 
 
 @row("GroupNormalization", since=21, weights=(1, 2))
-def _group_norm(node: Node, x: Any, scale: Any, shift: Any) -> Any:
+def _group_norm(node: OnnxNode, x: Any, scale: Any, shift: Any) -> Any:
     groups = node.integer("num_groups")
     wide = ops.astype(x, jnp.float32) if node.integer("stash_type", 1) == 1 else x
     parts = ops.reshape(wide, (x.shape[0], groups, -1))
@@ -89,7 +89,7 @@ def _group_norm(node: Node, x: Any, scale: Any, shift: Any) -> Any:
 
 
 @row("LRN")
-def _lrn(node: Node, x: Any) -> Any:
+def _lrn(node: OnnxNode, x: Any) -> Any:
     size, channels = node.integer("size"), x.shape[1]
     alpha, beta = node.number("alpha", 0.0001), node.number("beta", 0.75)
     square = ops.square(x)

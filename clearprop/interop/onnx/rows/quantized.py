@@ -9,14 +9,14 @@ import numpy as np
 
 from clearprop import ops
 from clearprop.interop.onnx.graph import dtype_named
-from clearprop.interop.onnx.node import Node
+from clearprop.interop.onnx.node import OnnxNode
 from clearprop.interop.onnx.rows.convolution import convolve_whole
 from clearprop.interop.onnx.rows.elementwise import TYPES, cast
 from clearprop.interop.onnx.running import plain
 from clearprop.interop.onnx.table import row
 
 
-def _along(node: Node, values: Any, x: Any) -> Any:
+def _along(node: OnnxNode, values: Any, x: Any) -> Any:
     """Return scales or zero points in the shape in which they meet x."""
     values = values if hasattr(values, "tape") else jnp.asarray(values)
     if len(values.shape) == 0 or (len(values.shape) == 1 and values.shape[0] == 1):
@@ -45,7 +45,7 @@ def _limits(name: str) -> tuple[int, int]:
 
 
 @row("QuantizeLinear")
-def _quantize(node: Node, x: Any, scale: Any, zero: Any = None) -> Any:
+def _quantize(node: OnnxNode, x: Any, scale: Any, zero: Any = None) -> Any:
     number = node.integer("output_dtype", 0)
     name = TYPES[number] if number else "uint8" if zero is None else np.dtype(zero.dtype).name
     precision = node.integer("precision", 0)
@@ -63,7 +63,7 @@ def _quantize(node: Node, x: Any, scale: Any, zero: Any = None) -> Any:
 
 
 @row("DequantizeLinear", weights=(1,))
-def _dequantize(node: Node, x: Any, scale: Any, zero: Any = None) -> Any:
+def _dequantize(node: OnnxNode, x: Any, scale: Any, zero: Any = None) -> Any:
     number = node.integer("output_dtype", 0)
     dtype = dtype_named(TYPES[number]) if number else scale.dtype
     values = jnp.asarray(plain(x))
@@ -79,7 +79,7 @@ def _dequantize(node: Node, x: Any, scale: Any, zero: Any = None) -> Any:
 
 
 @row("DynamicQuantizeLinear")
-def _dynamic_quantize(node: Node, x: Any) -> Any:
+def _dynamic_quantize(node: OnnxNode, x: Any) -> Any:
     wide = jnp.asarray(plain(x))
     low, high = jnp.minimum(wide.min(), 0), jnp.maximum(wide.max(), 0)
     scale = (high - low) / 255
@@ -90,7 +90,7 @@ def _dynamic_quantize(node: Node, x: Any) -> Any:
 
 
 @row("MatMulInteger")
-def _matmul_integer(node: Node, a: Any, b: Any, za: Any = None, zb: Any = None) -> Any:
+def _matmul_integer(node: OnnxNode, a: Any, b: Any, za: Any = None, zb: Any = None) -> Any:
     a, b = jnp.asarray(plain(a)).astype(jnp.int32), jnp.asarray(plain(b)).astype(jnp.int32)
     if za is not None:
         zero = jnp.asarray(plain(za)).astype(jnp.int32)
@@ -111,7 +111,7 @@ def _without_zero(x: Any, zero: Any, axis: int | None = None) -> Any:
 
 
 @row("ConvInteger")
-def _conv_integer(node: Node, x: Any, w: Any, zx: Any = None, zw: Any = None) -> Any:
+def _conv_integer(node: OnnxNode, x: Any, w: Any, zx: Any = None, zw: Any = None) -> Any:
     return convolve_whole(node, _without_zero(x, zx), _without_zero(w, zw, 0))
 
 
@@ -133,7 +133,7 @@ def _vector(values: Any, place: str) -> Any:
 
 @row("QLinearMatMul")
 def _qlinear_matmul(
-    node: Node, a: Any, sa: Any, za: Any, b: Any, sb: Any, zb: Any, sy: Any, zy: Any
+    node: OnnxNode, a: Any, sa: Any, za: Any, b: Any, sb: Any, zb: Any, sy: Any, zy: Any
 ) -> Any:
     if np.dtype(a.dtype).name.startswith("float"):
         wide_a = jnp.asarray(plain(a)).astype(jnp.float32) - jnp.asarray(plain(za)).astype(
@@ -155,7 +155,7 @@ def _qlinear_matmul(
 
 @row("QLinearConv")
 def _qlinear_conv(
-    node: Node,
+    node: OnnxNode,
     x: Any,
     sx: Any,
     zx: Any,

@@ -9,14 +9,14 @@ import jax.numpy as jnp
 
 from clearprop import ops
 from clearprop.interop.onnx.graph import dtype_named
-from clearprop.interop.onnx.node import Node
+from clearprop.interop.onnx.node import OnnxNode
 from clearprop.interop.onnx.rows.elementwise import TYPES
 from clearprop.interop.onnx.running import plain
 from clearprop.interop.onnx.table import row
 from clearprop.nn.call import under_way
 
 
-def _key(node: Node) -> Any:
+def _key(node: OnnxNode) -> Any:
     """Return the random key of a layer: of the call in training, else by the seed of the file."""
     call = under_way()
     if call is not None and call.key is not None:
@@ -24,48 +24,48 @@ def _key(node: Node) -> Any:
     return jax.random.key(int(node.number("seed", 0.0)))
 
 
-def _dtype(node: Node, default: Any) -> Any:
+def _dtype(node: OnnxNode, default: Any) -> Any:
     return dtype_named(TYPES[node.integer("dtype")]) if node.has("dtype") else default
 
 
-def _normal(node: Node, shape: Any, dtype: Any) -> Any:
+def _normal(node: OnnxNode, shape: Any, dtype: Any) -> Any:
     drawn = jax.random.normal(_key(node), tuple(shape), dtype)
     return drawn * node.number("scale", 1.0) + node.number("mean", 0.0)
 
 
-def _uniform(node: Node, shape: Any, dtype: Any) -> Any:
+def _uniform(node: OnnxNode, shape: Any, dtype: Any) -> Any:
     low, high = node.number("low", 0.0), node.number("high", 1.0)
     return jax.random.uniform(_key(node), tuple(shape), dtype, low, high)
 
 
 @row("RandomNormal", random=True)
-def _random_normal(node: Node) -> Any:
+def _random_normal(node: OnnxNode) -> Any:
     return _normal(node, node.ints("shape"), _dtype(node, jnp.float32))
 
 
 @row("RandomUniform", random=True)
-def _random_uniform(node: Node) -> Any:
+def _random_uniform(node: OnnxNode) -> Any:
     return _uniform(node, node.ints("shape"), _dtype(node, jnp.float32))
 
 
 @row("RandomNormalLike", random=True)
-def _random_normal_like(node: Node, x: Any) -> Any:
+def _random_normal_like(node: OnnxNode, x: Any) -> Any:
     return _normal(node, x.shape, _dtype(node, x.dtype))
 
 
 @row("RandomUniformLike", random=True)
-def _random_uniform_like(node: Node, x: Any) -> Any:
+def _random_uniform_like(node: OnnxNode, x: Any) -> Any:
     return _uniform(node, x.shape, _dtype(node, x.dtype))
 
 
 @row("Bernoulli", random=True)
-def _bernoulli(node: Node, p: Any) -> Any:
+def _bernoulli(node: OnnxNode, p: Any) -> Any:
     drawn = jax.random.uniform(_key(node), p.shape) < plain(p)
     return drawn.astype(_dtype(node, p.dtype))
 
 
 @row("Multinomial", random=True)
-def _multinomial(node: Node, logits: Any) -> Any:
+def _multinomial(node: OnnxNode, logits: Any) -> Any:
     number = node.integer("sample_size", 1)
     shape = (number, logits.shape[0])
     drawn = jax.random.categorical(_key(node), jnp.asarray(plain(logits)), -1, shape=shape)
@@ -73,7 +73,7 @@ def _multinomial(node: Node, logits: Any) -> Any:
 
 
 @row("Dropout", known=(1, 2), random=True)
-def _dropout(node: Node, x: Any, ratio: Any = None, training: Any = None) -> Any:
+def _dropout(node: OnnxNode, x: Any, ratio: Any = None, training: Any = None) -> Any:
     """Drop entries where the file asks for it, or where the model is being trained."""
     rate = (
         node.number("ratio", 0.5)

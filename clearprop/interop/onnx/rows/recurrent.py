@@ -8,7 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from clearprop import ops
-from clearprop.interop.onnx.node import Node
+from clearprop.interop.onnx.node import OnnxNode
 from clearprop.interop.onnx.running import plain
 from clearprop.interop.onnx.table import row
 
@@ -20,7 +20,7 @@ _ALPHA = {"Affine": 1.0, "LeakyRelu": 0.01, "ThresholdedRelu": 1.0, "ScaledTanh"
 _BETA = {"Affine": 0.0, "ScaledTanh": 1.0, "HardSigmoid": 0.5}
 
 
-def _activation(node: Node, name: str, alpha: float, beta: float) -> Callable[[Any], Any]:
+def _activation(node: OnnxNode, name: str, alpha: float, beta: float) -> Callable[[Any], Any]:
     known: dict[str, Callable[[Any], Any]] = {
         "Sigmoid": ops.sigmoid,
         "Tanh": ops.tanh,
@@ -40,7 +40,7 @@ def _activation(node: Node, name: str, alpha: float, beta: float) -> Callable[[A
     return found
 
 
-def _activations(node: Node, directions: int) -> list[list[Callable[[Any], Any]]]:
+def _activations(node: OnnxNode, directions: int) -> list[list[Callable[[Any], Any]]]:
     """Return the activations of each direction, with their numbers from the file."""
     defaults = _DEFAULTS[node.operator]
     names = list(node.texts("activations", defaults * directions))
@@ -69,7 +69,7 @@ def _clipped(function: Callable[[Any], Any], clip: float | None) -> Callable[[An
     return function if clip is None else lambda x: function(ops.clip(x, -clip, clip))
 
 
-def _directions(node: Node) -> list[bool]:
+def _directions(node: OnnxNode) -> list[bool]:
     """Return for each direction whether it goes backward."""
     name = node.text("direction", "forward")
     known = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}
@@ -110,7 +110,14 @@ def _loop(step: Step, x: Any, states: Sequence[Any], lengths: Any) -> tuple[Any,
 
 
 def _recurrent(
-    node: Node, x: Any, w: Any, r: Any, b: Any, lengths: Any, first: Sequence[Any], peepholes: Any
+    node: OnnxNode,
+    x: Any,
+    w: Any,
+    r: Any,
+    b: Any,
+    lengths: Any,
+    first: Sequence[Any],
+    peepholes: Any,
 ) -> tuple[Any, ...]:
     """Run every direction; the outputs are all steps, then the last states."""
     batch_first = bool(node.integer("layout", 0))
@@ -148,7 +155,7 @@ def _recurrent(
     return (every, *finals)
 
 
-def _lstm_cell(node: Node, r: Any, bias: Any, functions: Any, peepholes: Any) -> Step:
+def _lstm_cell(node: OnnxNode, r: Any, bias: Any, functions: Any, peepholes: Any) -> Step:
     f, g, h = functions
     n = r.shape[-1]
     recurrent = ops.transpose(r)
@@ -173,7 +180,7 @@ def _lstm_cell(node: Node, r: Any, bias: Any, functions: Any, peepholes: Any) ->
     return step
 
 
-def _gru_cell(node: Node, r: Any, bias: Any, functions: Any, _: Any) -> Step:
+def _gru_cell(node: OnnxNode, r: Any, bias: Any, functions: Any, _: Any) -> Step:
     f, g = functions
     n = r.shape[-1]
     gates, candidate = ops.transpose(r[: 2 * n]), ops.transpose(r[2 * n :])
@@ -197,7 +204,7 @@ def _gru_cell(node: Node, r: Any, bias: Any, functions: Any, _: Any) -> Step:
     return step
 
 
-def _rnn_cell(node: Node, r: Any, bias: Any, functions: Any, _: Any) -> Step:
+def _rnn_cell(node: OnnxNode, r: Any, bias: Any, functions: Any, _: Any) -> Step:
     recurrent = ops.transpose(r)
 
     def step(given: Any, states: Sequence[Any]) -> Sequence[Any]:
@@ -216,7 +223,7 @@ _CELLS: dict[str, Callable[..., Step]] = {
 
 @row("LSTM", weights=(1, 2, 3, 7))
 def _lstm(
-    node: Node,
+    node: OnnxNode,
     x: Any,
     w: Any,
     r: Any,
@@ -231,6 +238,6 @@ def _lstm(
 
 @row("GRU", "RNN", weights=(1, 2, 3))
 def _gru_or_rnn(
-    node: Node, x: Any, w: Any, r: Any, b: Any = None, lengths: Any = None, hidden: Any = None
+    node: OnnxNode, x: Any, w: Any, r: Any, b: Any = None, lengths: Any = None, hidden: Any = None
 ) -> Any:
     return _recurrent(node, x, w, r, b, lengths, (hidden,), None)

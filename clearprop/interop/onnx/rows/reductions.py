@@ -10,14 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from clearprop import ops
-from clearprop.interop.onnx.node import Node
+from clearprop.interop.onnx.node import OnnxNode
 from clearprop.interop.onnx.rows.elementwise import is_float
 from clearprop.interop.onnx.rows.shapes import axes_given
 from clearprop.interop.onnx.running import plain
 from clearprop.interop.onnx.table import row
 
 
-def _axes(node: Node, x: Any, axes: Any) -> tuple[int, ...] | None:
+def _axes(node: OnnxNode, x: Any, axes: Any) -> tuple[int, ...] | None:
     """Return the axes that are reduced; None for no reduction at all."""
     given = axes_given(node, axes)
     if given:
@@ -69,7 +69,7 @@ _REDUCTIONS: dict[str, tuple[Callable[..., Any], Callable[..., Any] | None, Call
 def _reduction(operator: str) -> Callable[..., Any]:
     of_floats, before, of_whole = _REDUCTIONS[operator]
 
-    def computed(node: Node, x: Any, axes: Any = None) -> Any:
+    def computed(node: OnnxNode, x: Any, axes: Any = None) -> Any:
         along = _axes(node, x, axes)
         keep = bool(node.integer("keepdims", 1))
         if not is_float(x):
@@ -109,7 +109,7 @@ for _name in _REDUCTIONS:
 
 
 def _extreme(largest: bool) -> Callable[..., Any]:
-    def computed(node: Node, x: Any, axes: Any = None) -> Any:
+    def computed(node: OnnxNode, x: Any, axes: Any = None) -> Any:
         along = _axes(node, x, axes)
         keep = bool(node.integer("keepdims", 1))
         if along is None:
@@ -140,7 +140,7 @@ row("ReduceMin", known=(1,))(_extreme(False))
 
 
 def _running(function: Callable[..., Any], first: float) -> Callable[..., Any]:
-    def computed(node: Node, x: Any, axis: Any) -> Any:
+    def computed(node: OnnxNode, x: Any, axis: Any) -> Any:
         along = int(node.known(axis, "the axis").reshape(-1)[0]) % len(x.shape)
         back = bool(node.integer("reverse", 0))
         y = ops.flip(x, along) if back else x
@@ -160,7 +160,7 @@ row("CumProd", known=(1,))(_running(ops.cumprod, 1.0))
 
 
 @row("LpNormalization")
-def _lp_normalization(node: Node, x: Any) -> Any:
+def _lp_normalization(node: OnnxNode, x: Any) -> Any:
     axis, p = node.integer("axis", -1), node.integer("p", 2)
     size = (
         ops.sum(ops.abs(x), axis, True)
@@ -172,14 +172,14 @@ def _lp_normalization(node: Node, x: Any) -> Any:
 
 
 @row("MatMul", weights=(0, 1))
-def _matmul(node: Node, x: Any, y: Any) -> Any:
+def _matmul(node: OnnxNode, x: Any, y: Any) -> Any:
     if not is_float(x):
         return jnp.matmul(plain(x), plain(y))
     return ops.matmul(x, y)
 
 
 @row("Gemm", weights=(0, 1, 2))
-def _gemm(node: Node, a: Any, b: Any, c: Any = None) -> Any:
+def _gemm(node: OnnxNode, a: Any, b: Any, c: Any = None) -> Any:
     a = ops.transpose(a) if node.integer("transA", 0) else a
     b = ops.transpose(b) if node.integer("transB", 0) else b
     y = _matmul(node, a, b)
@@ -191,7 +191,7 @@ def _gemm(node: Node, a: Any, b: Any, c: Any = None) -> Any:
 
 
 @row("Einsum")
-def _einsum(node: Node, *arrays: Any) -> Any:
+def _einsum(node: OnnxNode, *arrays: Any) -> Any:
     equation = node.text("equation").replace(" ", "")
     if is_float(arrays[0]) and "..." not in equation:
         return ops.einsum(equation, *arrays)
@@ -220,5 +220,5 @@ def _filled_einsum(equation: str, *arrays: Any) -> Any:
 
 
 @row("Det")
-def _det(node: Node, x: Any) -> Any:
+def _det(node: OnnxNode, x: Any) -> Any:
     return ops.det(x)

@@ -11,7 +11,7 @@ import numpy as np
 
 from clearprop import ops
 from clearprop.interop.onnx.graph import dtype_named
-from clearprop.interop.onnx.node import GraphValue, Node
+from clearprop.interop.onnx.node import GraphValue, OnnxNode
 from clearprop.interop.onnx.rows.elementwise import TYPES, is_float
 from clearprop.interop.onnx.running import plain
 from clearprop.interop.onnx.table import ALL, row
@@ -22,12 +22,12 @@ def is_text(x: object) -> bool:
     return isinstance(x, np.ndarray) and x.dtype.kind in "OUS"
 
 
-def whole(node: Node, value: GraphValue, what: str) -> list[int]:
+def whole(node: OnnxNode, value: GraphValue, what: str) -> list[int]:
     """Return the whole numbers of an input whose value has to be known."""
     return [int(number) for number in node.known(value, what).reshape(-1)]
 
 
-def axes_given(node: Node, value: GraphValue, name: str = "axes") -> tuple[int, ...] | None:
+def axes_given(node: OnnxNode, value: GraphValue, name: str = "axes") -> tuple[int, ...] | None:
     """Return axes from an input, or from an attribute as older opsets have it."""
     if value is not None:
         return tuple(whole(node, value, "the axes"))
@@ -35,19 +35,19 @@ def axes_given(node: Node, value: GraphValue, name: str = "axes") -> tuple[int, 
 
 
 @row("Shape")
-def _shape(node: Node, x: Any) -> Any:
+def _shape(node: OnnxNode, x: Any) -> Any:
     start, end = node.integer("start", 0), node.attributes.get("end")
     sizes = np.array(x.shape, np.int64)
     return sizes[start : end if isinstance(end, int) else None]
 
 
 @row("Size")
-def _size(node: Node, x: Any) -> Any:
+def _size(node: OnnxNode, x: Any) -> Any:
     return np.array(math.prod(x.shape), np.int64)
 
 
 @row("Reshape", known=(1,))
-def _reshape(node: Node, x: Any, shape: Any = None) -> Any:
+def _reshape(node: OnnxNode, x: Any, shape: Any = None) -> Any:
     wanted = list(node.ints("shape")) if node.version < 5 else whole(node, shape, "the shape")
     if not node.integer("allowzero", 0):
         if any(size == 0 and i >= len(x.shape) for i, size in enumerate(wanted)):
@@ -68,20 +68,20 @@ def _reshape(node: Node, x: Any, shape: Any = None) -> Any:
 
 
 @row("Flatten")
-def _flatten(node: Node, x: Any) -> Any:
+def _flatten(node: OnnxNode, x: Any) -> Any:
     axis = node.integer("axis", 1)
     axis = axis + len(x.shape) if axis < 0 else axis
     return ops.reshape(x, (math.prod(x.shape[:axis]), math.prod(x.shape[axis:])))
 
 
 @row("Transpose")
-def _transpose(node: Node, x: Any) -> Any:
+def _transpose(node: OnnxNode, x: Any) -> Any:
     axes = node.ints("perm", range(len(x.shape))[::-1])
     return x.transpose(axes) if is_text(x) else ops.transpose(x, axes)
 
 
 @row("Squeeze", known=(1,))
-def _squeeze(node: Node, x: Any, axes: Any = None) -> Any:
+def _squeeze(node: OnnxNode, x: Any, axes: Any = None) -> Any:
     given = axes_given(node, axes)
     if is_text(x):
         return np.squeeze(x, given)
@@ -89,13 +89,13 @@ def _squeeze(node: Node, x: Any, axes: Any = None) -> Any:
 
 
 @row("Unsqueeze", known=(1,))
-def _unsqueeze(node: Node, x: Any, axes: Any = None) -> Any:
+def _unsqueeze(node: OnnxNode, x: Any, axes: Any = None) -> Any:
     given = axes_given(node, axes) or ()
     return np.expand_dims(x, given) if is_text(x) else ops.expand_dims(x, given)
 
 
 @row("Concat")
-def _concat(node: Node, *arrays: Any) -> Any:
+def _concat(node: OnnxNode, *arrays: Any) -> Any:
     axis = node.integer("axis", 1)
     if is_text(arrays[0]):
         return np.concatenate(arrays, axis)
@@ -103,7 +103,7 @@ def _concat(node: Node, *arrays: Any) -> Any:
 
 
 @row("Split", known=(1,))
-def _split(node: Node, x: Any, sizes: Any = None) -> Any:
+def _split(node: OnnxNode, x: Any, sizes: Any = None) -> Any:
     axis = node.integer("axis", 0) % len(x.shape)
     if sizes is not None:
         parts = whole(node, sizes, "the sizes of the parts")
@@ -123,7 +123,12 @@ def _split(node: Node, x: Any, sizes: Any = None) -> Any:
 
 @row("Slice", known=(1, 2, 3, 4))
 def _slice(
-    node: Node, x: Any, starts: Any = None, ends: Any = None, axes: Any = None, steps: Any = None
+    node: OnnxNode,
+    x: Any,
+    starts: Any = None,
+    ends: Any = None,
+    axes: Any = None,
+    steps: Any = None,
 ) -> Any:
     if node.version < 10:
         first, last = list(node.ints("starts")), list(node.ints("ends"))
@@ -157,13 +162,13 @@ def _sliced_back(x: Any, index: Sequence[slice]) -> Any:
 
 
 @row("Expand", known=(1,))
-def _expand(node: Node, x: Any, shape: Any) -> Any:
+def _expand(node: OnnxNode, x: Any, shape: Any) -> Any:
     wanted = np.broadcast_shapes(tuple(x.shape), tuple(whole(node, shape, "the shape")))
     return np.broadcast_to(x, wanted) if is_text(x) else ops.broadcast_to(x, wanted)
 
 
 @row("Tile", known=(1, 2))
-def _tile(node: Node, x: Any, repeats: Any, axis: Any = None) -> Any:
+def _tile(node: OnnxNode, x: Any, repeats: Any, axis: Any = None) -> Any:
     times = whole(node, repeats, "the repeats")
     if node.version < 6:
         along = whole(node, axis, "the axis")[0]
@@ -172,14 +177,14 @@ def _tile(node: Node, x: Any, repeats: Any, axis: Any = None) -> Any:
 
 
 @row("ConstantOfShape", known=(0,))
-def _constant_of_shape(node: Node, shape: Any) -> Any:
+def _constant_of_shape(node: OnnxNode, shape: Any) -> Any:
     value = node.tensor("value")
     value = np.zeros(1, np.float32) if value is None else value.reshape(-1)
     return np.full(tuple(whole(node, shape, "the shape")), value[0], value.dtype)
 
 
 @row("Range", known=(0, 1, 2))
-def _range(node: Node, start: Any, limit: Any, step: Any) -> Any:
+def _range(node: OnnxNode, start: Any, limit: Any, step: Any) -> Any:
     first, last, by = (node.known(value, "the range").reshape(()) for value in (start, limit, step))
     number = max(math.ceil((last.astype(float) - first.astype(float)) / by.astype(float)), 0)
     wide = np.promote_types(first.dtype, np.float32) if is_float(first) else first.dtype
@@ -188,13 +193,13 @@ def _range(node: Node, start: Any, limit: Any, step: Any) -> Any:
 
 
 @row("EyeLike")
-def _eye_like(node: Node, x: Any) -> Any:
+def _eye_like(node: OnnxNode, x: Any) -> Any:
     dtype = dtype_named(TYPES[node.integer("dtype")]) if node.has("dtype") else x.dtype
     return np.eye(x.shape[0], x.shape[1], node.integer("k", 0)).astype(dtype)
 
 
 @row("Trilu", known=(1,))
-def _trilu(node: Node, x: Any, k: Any = None) -> Any:
+def _trilu(node: OnnxNode, x: Any, k: Any = None) -> Any:
     shift = 0 if k is None else int(node.known(k, "the diagonal").reshape(()))
     rows = jnp.arange(x.shape[-2])[:, None] + shift
     columns = jnp.arange(x.shape[-1])[None, :]
@@ -205,7 +210,7 @@ def _trilu(node: Node, x: Any, k: Any = None) -> Any:
 
 
 @row("Pad", known=(1, 3))
-def _pad(node: Node, x: Any, pads: Any = None, value: Any = None, axes: Any = None) -> Any:
+def _pad(node: OnnxNode, x: Any, pads: Any = None, value: Any = None, axes: Any = None) -> Any:
     if pads is None:
         amounts = list(node.ints("pads" if node.has("pads") else "paddings"))
         value = node.number("value", 0.0)
@@ -235,7 +240,7 @@ def _pad(node: Node, x: Any, pads: Any = None, value: Any = None, axes: Any = No
     return ops.where(mask, inside, ops.reshape(filling, ()))
 
 
-def _pad_from_within(node: Node, x: Any, widths: list[tuple[int, int]], mode: str) -> Any:
+def _pad_from_within(node: OnnxNode, x: Any, widths: list[tuple[int, int]], mode: str) -> Any:
     names = {"reflect": "reflect", "edge": "edge", "wrap": "wrap"}
     if mode not in names:
         raise node.error("the mode of padding is unknown", given=mode, expected=", ".join(names))
@@ -247,7 +252,7 @@ def _pad_from_within(node: Node, x: Any, widths: list[tuple[int, int]], mode: st
 
 
 @row("DepthToSpace")
-def _depth_to_space(node: Node, x: Any) -> Any:
+def _depth_to_space(node: OnnxNode, x: Any) -> Any:
     size, (n, c, h, w) = node.integer("blocksize"), x.shape
     inner = c // size**2
     if node.text("mode", "DCR") == "DCR":
@@ -260,7 +265,7 @@ def _depth_to_space(node: Node, x: Any) -> Any:
 
 
 @row("SpaceToDepth")
-def _space_to_depth(node: Node, x: Any) -> Any:
+def _space_to_depth(node: OnnxNode, x: Any) -> Any:
     size, (n, c, h, w) = node.integer("blocksize"), x.shape
     blocks = ops.reshape(x, (n, c, h // size, size, w // size, size))
     order = (0, 3, 5, 1, 2, 4) if node.text("mode", "DCR") == "DCR" else (0, 1, 3, 5, 2, 4)
@@ -269,7 +274,7 @@ def _space_to_depth(node: Node, x: Any) -> Any:
 
 
 @row("ReverseSequence")
-def _reverse_sequence(node: Node, x: Any, lengths: Any) -> Any:
+def _reverse_sequence(node: OnnxNode, x: Any, lengths: Any) -> Any:
     batch, time = node.integer("batch_axis", 1), node.integer("time_axis", 0)
     steps = jnp.arange(x.shape[time])
     ends = jnp.asarray(plain(lengths))[:, None]
@@ -281,13 +286,13 @@ def _reverse_sequence(node: Node, x: Any, lengths: Any) -> Any:
 
 
 @row("NonZero", known=(0,))
-def _non_zero(node: Node, x: Any) -> Any:
+def _non_zero(node: OnnxNode, x: Any) -> Any:
     found = np.nonzero(node.known(x, "the entries"))
     return np.array(found, np.int64)
 
 
 @row("Compress", known=(1,))
-def _compress(node: Node, x: Any, condition: Any) -> Any:
+def _compress(node: OnnxNode, x: Any, condition: Any) -> Any:
     places = np.flatnonzero(node.known(condition, "the condition"))
     if node.has("axis"):
         return ops.take(x, places, node.integer("axis"))
@@ -295,7 +300,7 @@ def _compress(node: Node, x: Any, condition: Any) -> Any:
 
 
 @row("Unique", known=(ALL,))
-def _unique(node: Node, x: Any) -> Any:
+def _unique(node: OnnxNode, x: Any) -> Any:
     values = node.known(x, "the entries")
     axis = node.integer("axis") if node.has("axis") else None
     found, first, inverse, counts = np.unique(values, True, True, True, axis=axis)

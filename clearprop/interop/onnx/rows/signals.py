@@ -11,13 +11,13 @@ import numpy as np
 
 from clearprop.autodiff import lift
 from clearprop.interop.onnx.graph import dtype_named
-from clearprop.interop.onnx.node import Node
+from clearprop.interop.onnx.node import OnnxNode
 from clearprop.interop.onnx.rows.elementwise import TYPES
 from clearprop.interop.onnx.table import row
 
 
 def _window(a: float, b: float, c: float) -> Any:
-    def computed(node: Node, size: Any) -> Any:
+    def computed(node: OnnxNode, size: Any) -> Any:
         n = int(node.known(size, "the length").reshape(-1)[0])
         length = n if node.integer("periodic", 1) else n - 1
         t = np.arange(n) / max(length, 1)
@@ -33,7 +33,7 @@ row("BlackmanWindow", known=(0,))(_window(0.42, 0.5, 0.08))
 
 
 @row("MelWeightMatrix", known=(0, 1, 2, 3, 4))
-def _mel_weights(node: Node, bands: Any, length: Any, rate: Any, low: Any, high: Any) -> Any:
+def _mel_weights(node: OnnxNode, bands: Any, length: Any, rate: Any, low: Any, high: Any) -> Any:
     number, size, samples = (
         int(node.known(v, "the matrix of weights").reshape(-1)[0]) for v in (bands, length, rate)
     )
@@ -72,7 +72,7 @@ def _transformed(x: Any, size: int, axis: int, inverse: bool, one_sided: bool) -
 
 
 @row("DFT", known=(1, 2))
-def _dft(node: Node, x: Any, length: Any = None, axis: Any = None) -> Any:
+def _dft(node: OnnxNode, x: Any, length: Any = None, axis: Any = None) -> Any:
     if node.version >= 20:
         along = -2 if axis is None else int(node.known(axis, "the axis").reshape(-1)[0])
     else:
@@ -91,7 +91,7 @@ def _dft(node: Node, x: Any, length: Any = None, axis: Any = None) -> Any:
 
 
 @row("STFT", known=(1, 3))
-def _stft(node: Node, x: Any, step: Any, window: Any = None, length: Any = None) -> Any:
+def _stft(node: OnnxNode, x: Any, step: Any, window: Any = None, length: Any = None) -> Any:
     hop = int(node.known(step, "the step").reshape(-1)[0])
     size = (
         window.shape[0] if length is None else int(node.known(length, "the length").reshape(-1)[0])

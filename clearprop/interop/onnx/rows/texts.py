@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.interop.onnx.node import Node
+from clearprop.interop.onnx.node import OnnxNode
 from clearprop.interop.onnx.table import ALL, row
 
 
@@ -19,14 +19,14 @@ def _texts(values: list[str], shape: tuple[int, ...]) -> Any:
 
 
 @row("StringConcat", known=(ALL,))
-def _string_concat(node: Node, x: Any, y: Any) -> Any:
+def _string_concat(node: OnnxNode, x: Any, y: Any) -> Any:
     x, y = np.broadcast_arrays(x, y)
     pairs = zip(x.reshape(-1), y.reshape(-1), strict=True)
     return _texts([f"{a}{b}" for a, b in pairs], x.shape)
 
 
 @row("StringNormalizer", known=(ALL,))
-def _string_normalizer(node: Node, x: Any) -> Any:
+def _string_normalizer(node: OnnxNode, x: Any) -> Any:
     stop = node.texts("stopwords", ())
     exact = bool(node.integer("is_case_sensitive", 0))
     change = node.text("case_change_action", "NONE")
@@ -44,7 +44,7 @@ def _string_normalizer(node: Node, x: Any) -> Any:
 
 
 @row("StringSplit", known=(ALL,))
-def _string_split(node: Node, x: Any) -> Any:
+def _string_split(node: OnnxNode, x: Any) -> Any:
     delimiter = node.text("delimiter", "") or None
     limit = node.integer("maxsplit", -1)
     split = [str(text).split(delimiter, limit) for text in x.reshape(-1)]
@@ -55,7 +55,7 @@ def _string_split(node: Node, x: Any) -> Any:
 
 
 @row("RegexFullMatch", known=(ALL,))
-def _regex_full_match(node: Node, x: Any) -> Any:
+def _regex_full_match(node: OnnxNode, x: Any) -> Any:
     try:
         pattern = re.compile(node.text("pattern"))
     except re.error as error:
@@ -66,7 +66,7 @@ def _regex_full_match(node: Node, x: Any) -> Any:
 
 
 @row("TfIdfVectorizer", known=(ALL,))
-def _tf_idf(node: Node, x: Any) -> Any:
+def _tf_idf(node: OnnxNode, x: Any) -> Any:
     mode = node.text("mode")
     shortest, longest = node.integer("min_gram_length"), node.integer("max_gram_length")
     skips = node.integer("max_skip_count")
@@ -104,7 +104,7 @@ def _grams(values: list[Any], shortest: int, longest: int, skips: int) -> Counte
 
 
 @row("LabelEncoder", domain="ai.onnx.ml", known=(0,))
-def _label_encoder(node: Node, x: Any) -> Any:
+def _label_encoder(node: OnnxNode, x: Any) -> Any:
     keys = _pairs(node, "keys")
     values = _pairs(node, "values")
     default = node.tensor("default_tensor")
@@ -128,7 +128,7 @@ def _key(value: Any) -> Any:
     return "nan" if isinstance(value, float) and value != value else value
 
 
-def _pairs(node: Node, name: str) -> Any:
+def _pairs(node: OnnxNode, name: str) -> Any:
     tensor = node.tensor(f"{name}_tensor")
     if tensor is not None:
         return tensor.reshape(-1)
@@ -145,7 +145,7 @@ _MEMBER = 6
 
 
 @row("TreeEnsemble", domain="ai.onnx.ml")
-def _tree_ensemble(node: Node, x: Any) -> Any:
+def _tree_ensemble(node: OnnxNode, x: Any) -> Any:
     """Each example walks through every tree; the weights of its leaves are added."""
     features = node.ints("nodes_featureids")
     splits, modes = node.tensor("nodes_splits"), node.tensor("nodes_modes")
@@ -172,7 +172,7 @@ def _tree_ensemble(node: Node, x: Any) -> Any:
     return y
 
 
-def _members(node: Node, modes: Any) -> dict[int, set[float]]:
+def _members(node: OnnxNode, modes: Any) -> dict[int, set[float]]:
     """Return the sets of the nodes that ask for membership; NaN ends each in the file."""
     given = node.tensor("membership_values")
     sets: list[set[float]] = [set()]

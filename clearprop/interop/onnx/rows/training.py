@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from clearprop import ops
 from clearprop.autodiff import grad
-from clearprop.interop.onnx.node import Node
+from clearprop.interop.onnx.node import OnnxNode
 from clearprop.interop.onnx.running import Scope, current_scope
 from clearprop.interop.onnx.table import row
 
@@ -17,7 +17,7 @@ DOMAIN = "ai.onnx.preview.training"
 
 
 @row("Gradient", domain=DOMAIN)
-def _gradient(node: Node, *inputs: Any) -> Any:
+def _gradient(node: OnnxNode, *inputs: Any) -> Any:
     """Return dy/dx for each x, by the tape of the steps between them."""
     scope = current_scope()
     if scope is None:
@@ -49,7 +49,7 @@ def _computed_again(scope: Scope, target: str, given: set[str]) -> None:
             scope.compute(step)
 
 
-def _rate(node: Node, rate: Any, step: Any) -> Any:
+def _rate(node: OnnxNode, rate: Any, step: Any) -> Any:
     decay = node.number("decay_factor", 0.0)
     return ops.divide(rate, ops.add(1.0, ops.multiply(ops.astype(step, rate.dtype), decay)))
 
@@ -57,7 +57,7 @@ def _rate(node: Node, rate: Any, step: Any) -> Any:
 def _in_groups(number: int, update: Callable[..., tuple[Any, ...]]) -> Callable[..., Any]:
     """Apply an update to each tensor; the inputs come kind by kind, and so do the outputs."""
 
-    def computed(node: Node, rate: Any, step: Any, *values: Any) -> Any:
+    def computed(node: OnnxNode, rate: Any, step: Any, *values: Any) -> Any:
         size = len(values) // number
         groups = [values[i * size : (i + 1) * size] for i in range(number)]
         results = [update(node, rate, step, *given) for given in zip(*groups, strict=True)]
@@ -66,14 +66,14 @@ def _in_groups(number: int, update: Callable[..., tuple[Any, ...]]) -> Callable[
     return computed
 
 
-def _adagrad(node: Node, rate: Any, step: Any, x: Any, g: Any, h: Any) -> tuple[Any, ...]:
+def _adagrad(node: OnnxNode, rate: Any, step: Any, x: Any, g: Any, h: Any) -> tuple[Any, ...]:
     g = ops.add(g, ops.multiply(node.number("norm_coefficient", 0.0), x))
     h = ops.add(h, ops.square(g))
     size = ops.add(ops.sqrt(h), node.number("epsilon", 1e-6))
     return ops.subtract(x, ops.divide(ops.multiply(_rate(node, rate, step), g), size)), h
 
 
-def _adam(node: Node, rate: Any, step: Any, x: Any, g: Any, v: Any, h: Any) -> tuple[Any, ...]:
+def _adam(node: OnnxNode, rate: Any, step: Any, x: Any, g: Any, v: Any, h: Any) -> tuple[Any, ...]:
     alpha, beta = node.number("alpha", 0.9), node.number("beta", 0.999)
     g = ops.add(g, ops.multiply(node.number("norm_coefficient", 0.0), x))
     v = ops.add(ops.multiply(alpha, v), ops.multiply(1 - alpha, g))
@@ -89,7 +89,7 @@ def _adam(node: Node, rate: Any, step: Any, x: Any, g: Any, v: Any, h: Any) -> t
     return ops.multiply(x, 1 - node.number("norm_coefficient_post", 0.0)), v, h
 
 
-def _momentum(node: Node, rate: Any, step: Any, x: Any, g: Any, v: Any) -> tuple[Any, ...]:
+def _momentum(node: OnnxNode, rate: Any, step: Any, x: Any, g: Any, v: Any) -> tuple[Any, ...]:
     alpha, beta = node.number("alpha"), node.number("beta")
     g = ops.add(g, ops.multiply(node.number("norm_coefficient"), x))
     first = jnp.reshape(step, ()) == 0

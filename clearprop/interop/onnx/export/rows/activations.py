@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from clearprop.interop.onnx.export.table import Applied, operation_row
-from clearprop.interop.onnx.export.writer import Writer
+from clearprop.interop.onnx.export.writer import GraphWriter
 
 
 def _floats(op: Applied) -> bool:
@@ -13,68 +13,68 @@ def _floats(op: Applied) -> bool:
 
 
 @operation_row("relu", fits=_floats)
-def _relu(w: Writer, op: Applied) -> str:
+def _relu(w: GraphWriter, op: Applied) -> str:
     return w.node("Relu", op.inputs[0])
 
 
 @operation_row("sigmoid", fits=_floats)
-def _sigmoid(w: Writer, op: Applied) -> str:
+def _sigmoid(w: GraphWriter, op: Applied) -> str:
     return w.node("Sigmoid", op.inputs[0])
 
 
 @operation_row("silu", fits=_floats)
-def _silu(w: Writer, op: Applied) -> str:
+def _silu(w: GraphWriter, op: Applied) -> str:
     return w.node("Mul", op.inputs[0], w.node("Sigmoid", op.inputs[0]))
 
 
 @operation_row("softplus", fits=_floats)
-def _softplus(w: Writer, op: Applied) -> str:
+def _softplus(w: GraphWriter, op: Applied) -> str:
     return w.node("Softplus", op.inputs[0])
 
 
 @operation_row("softsign", fits=_floats)
-def _softsign(w: Writer, op: Applied) -> str:
+def _softsign(w: GraphWriter, op: Applied) -> str:
     return w.node("Softsign", op.inputs[0])
 
 
 @operation_row("elu", fits=_floats)
-def _elu(w: Writer, op: Applied) -> str:
+def _elu(w: GraphWriter, op: Applied) -> str:
     return w.node("Elu", op.inputs[0], alpha=float(op.parameters["alpha"]))
 
 
 @operation_row("celu", fits=lambda op: op.size.dtype == np.float32)
-def _celu(w: Writer, op: Applied) -> str:
+def _celu(w: GraphWriter, op: Applied) -> str:
     return w.node("Celu", op.inputs[0], alpha=float(op.parameters["alpha"]))
 
 
 @operation_row("leaky_relu", fits=_floats)
-def _leaky_relu(w: Writer, op: Applied) -> str:
+def _leaky_relu(w: GraphWriter, op: Applied) -> str:
     return w.node("LeakyRelu", op.inputs[0], alpha=float(op.parameters["slope"]))
 
 
 @operation_row("gelu", since=20, fits=_floats)
-def _gelu(w: Writer, op: Applied) -> str:
+def _gelu(w: GraphWriter, op: Applied) -> str:
     how = "tanh" if op.parameters["approximate"] else "none"
     return w.node("Gelu", op.inputs[0], approximate=how)
 
 
 @operation_row("gelu_tanh", since=20, fits=_floats)
-def _gelu_tanh(w: Writer, op: Applied) -> str:
+def _gelu_tanh(w: GraphWriter, op: Applied) -> str:
     return w.node("Gelu", op.inputs[0], approximate="tanh")
 
 
 @operation_row("mish", since=18, fits=_floats)
-def _mish(w: Writer, op: Applied) -> str:
+def _mish(w: GraphWriter, op: Applied) -> str:
     return w.node("Mish", op.inputs[0])
 
 
 @operation_row("softmax", fits=_floats)
-def _softmax(w: Writer, op: Applied) -> str:
+def _softmax(w: GraphWriter, op: Applied) -> str:
     return w.node("Softmax", op.inputs[0], axis=int(op.parameters["axis"]))
 
 
 @operation_row("log_softmax", fits=_floats)
-def _log_softmax(w: Writer, op: Applied) -> str:
+def _log_softmax(w: GraphWriter, op: Applied) -> str:
     return w.node("LogSoftmax", op.inputs[0], axis=int(op.parameters["axis"]))
 
 
@@ -89,7 +89,7 @@ def _over_last_axis(op: Applied) -> bool:
 
 
 @operation_row("layer_norm", fits=_over_last_axis)
-def _layer_norm(w: Writer, op: Applied) -> str:
+def _layer_norm(w: GraphWriter, op: Applied) -> str:
     axis = op.parameters["axis"]
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
     first = min(a % op.size.ndim for a in axes) - op.size.ndim

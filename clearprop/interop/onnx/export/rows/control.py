@@ -9,13 +9,13 @@ import numpy as np
 
 from clearprop.interop.onnx.export.emitting import sized, write_closed
 from clearprop.interop.onnx.export.table import Applied, primitive
-from clearprop.interop.onnx.export.writer import Writer, WrittenGraph
+from clearprop.interop.onnx.export.writer import GraphWriter, WrittenGraph
 
 
-def _graph(w: Writer, closed: Any, outside: Sequence[str], own: Sequence[Any]) -> WrittenGraph:
+def _graph(w: GraphWriter, closed: Any, outside: Sequence[str], own: Sequence[Any]) -> WrittenGraph:
     """Return the graph of a list of primitives; its first inputs are values around it."""
 
-    def write(inner: Writer) -> WrittenGraph:
+    def write(inner: GraphWriter) -> WrittenGraph:
         names = [inner.free("step") for _ in own]
         outputs = write_closed(inner, closed, [*outside, *names])
         # A graph returns values of its own, each once.
@@ -30,7 +30,7 @@ def _graph(w: Writer, closed: Any, outside: Sequence[str], own: Sequence[Any]) -
     return w.child(write)
 
 
-def loop_parts(named: Mapping[str, Any]) -> tuple[int, int]:
+def _loop_parts(named: Mapping[str, Any]) -> tuple[int, int]:
     """Return how many inputs of a loop stay the same, and how many are carried.
 
     JAX 0.10 counts them, and 0.12 keeps their trees.
@@ -42,9 +42,9 @@ def loop_parts(named: Mapping[str, Any]) -> tuple[int, int]:
 
 
 @primitive("scan")
-def _scan(w: Writer, eqn: Applied) -> list[str]:
+def _scan(w: GraphWriter, eqn: Applied) -> list[str]:
     named = eqn.parameters
-    fixed, carried = loop_parts(named)
+    fixed, carried = _loop_parts(named)
     closed, backward = named["jaxpr"], named["reverse"]
     outside, states = eqn.inputs[:fixed], eqn.inputs[fixed : fixed + carried]
     sequences = eqn.inputs[fixed + carried :]
@@ -62,14 +62,14 @@ def _scan(w: Writer, eqn: Applied) -> list[str]:
     return w.nodes_of("Scan", [*states, *sequences], len(eqn.outputs), {"body": body}, **given)
 
 
-def _counted(w: Writer, eqn: Applied) -> list[str]:
+def _counted(w: GraphWriter, eqn: Applied) -> list[str]:
     """Write a loop without sequences: its steps are those of a Loop."""
     named = eqn.parameters
-    (fixed, carried), closed = loop_parts(named), named["jaxpr"]
+    (fixed, carried), closed = _loop_parts(named), named["jaxpr"]
     if named["reverse"] and len(eqn.outputs) > carried:
         raise w.refuse("a loop backward without a sequence", "Loop goes forward")
 
-    def write(inner: Writer) -> WrittenGraph:
+    def write(inner: GraphWriter) -> WrittenGraph:
         own = closed.jaxpr.invars[fixed:]
         names = [inner.free("step") for _ in own]
         number, going = inner.free("number"), inner.free("going")
@@ -97,7 +97,7 @@ def _counted(w: Writer, eqn: Applied) -> list[str]:
 
 
 @primitive("while")
-def _while(w: Writer, eqn: Applied) -> list[str]:
+def _while(w: GraphWriter, eqn: Applied) -> list[str]:
     named = eqn.parameters
     of_test, of_body = named["cond_nconsts"], named["body_nconsts"]
     test, closed = named["cond_jaxpr"], named["body_jaxpr"]
@@ -105,7 +105,7 @@ def _while(w: Writer, eqn: Applied) -> list[str]:
     states = eqn.inputs[of_test + of_body :]
     (first,) = write_closed(w, test, [*test_given, *states])
 
-    def write(inner: Writer) -> WrittenGraph:
+    def write(inner: GraphWriter) -> WrittenGraph:
         own = closed.jaxpr.invars[of_body:]
         names = [inner.free("step") for _ in own]
         number, going = inner.free("number"), inner.free("going")
@@ -132,7 +132,7 @@ def _while(w: Writer, eqn: Applied) -> list[str]:
 
 
 @primitive("cond")
-def _cond(w: Writer, eqn: Applied) -> list[str]:
+def _cond(w: GraphWriter, eqn: Applied) -> list[str]:
     index, *operands = eqn.inputs
     branches = eqn.parameters["branches"]
     if len(branches) != 2:
@@ -140,13 +140,3 @@ def _cond(w: Writer, eqn: Applied) -> list[str]:
     chosen = index if eqn.size.dtype == np.bool_ else w.cast(index, np.bool_)
     no, yes = (_graph(w, branch, operands, ()) for branch in branches)
     return w.nodes_of("If", [chosen], len(eqn.outputs), {"then_branch": yes, "else_branch": no})
-
-
-@primitive("random_bits", "random_wrap", "random_unwrap", "random_fold_in", "random_split",
-           "random_seed", "threefry2x32", "random_gamma")  # fmt: skip
-def _drawn(w: Writer, eqn: Applied) -> str:
-    raise w.refuse(
-        "a step that draws random numbers",
-        "a graph has no keys, and would not draw the numbers of clearprop",
-        fix="leave dropout out, or export in evaluation",
-    )

@@ -14,7 +14,7 @@ import numpy as np
 from clearprop.interop.onnx.export.emitting import write_function
 from clearprop.interop.onnx.export.rows.shapes import spread
 from clearprop.interop.onnx.export.table import Applied, Sized, operation_row, primitive
-from clearprop.interop.onnx.export.writer import Writer
+from clearprop.interop.onnx.export.writer import GraphWriter
 from clearprop.ops.conv import (
     convolution_bias_error,
     convolution_input_error,
@@ -42,7 +42,7 @@ def _floats(applied: Applied) -> bool:
 
 
 @operation_row("convolution", fits=_floats)
-def _convolution(w: Writer, op: Applied) -> str:
+def _convolution(w: GraphWriter, op: Applied) -> str:
     x, kernel, *bias = op.inputs
     rank, named = op.size.ndim, op.parameters
     window = op.sizes[1].shape[:-2]
@@ -69,28 +69,28 @@ def _convolution(w: Writer, op: Applied) -> str:
 
 
 @operation_row("convolution_input_error")
-def _input_error(w: Writer, op: Applied) -> list[str]:
+def _input_error(w: GraphWriter, op: Applied) -> list[str]:
     return _natively(w, op, convolution_input_error)
 
 
 @operation_row("convolution_kernel_error")
-def _kernel_error(w: Writer, op: Applied) -> list[str]:
+def _kernel_error(w: GraphWriter, op: Applied) -> list[str]:
     return _natively(w, op, convolution_kernel_error)
 
 
 @operation_row("convolution_bias_error")
-def _bias_error(w: Writer, op: Applied) -> list[str]:
+def _bias_error(w: GraphWriter, op: Applied) -> list[str]:
     return _natively(w, op, convolution_bias_error)
 
 
-def _natively(w: Writer, op: Applied, operation: Any) -> list[str]:
+def _natively(w: GraphWriter, op: Applied, operation: Any) -> list[str]:
     """Write an operation as XLA's convolution computes it, whatever is fastest here."""
     named = {**op.parameters, "formulation": "native"}
     return write_function(w, lambda *x: operation.forward(*x, **named), op.inputs, op.sizes)
 
 
 @primitive("conv_general_dilated")
-def _conv(w: Writer, eqn: Applied) -> str:
+def _conv(w: GraphWriter, eqn: Applied) -> str:
     named = eqn.parameters
     numbers = named["dimension_numbers"]
     x, kernel = (
@@ -157,16 +157,16 @@ def _pools(op: Applied) -> bool:
 
 
 @operation_row("max_pool", fits=_pools)
-def _max_pool(w: Writer, op: Applied) -> str:
+def _max_pool(w: GraphWriter, op: Applied) -> str:
     return _pooled(w, op, "MaxPool", dilations=_window_of(op).dilation)
 
 
 @operation_row("average_pool", fits=_pools)
-def _average_pool(w: Writer, op: Applied) -> str:
+def _average_pool(w: GraphWriter, op: Applied) -> str:
     return _pooled(w, op, "AveragePool", count_include_pad=int(op.parameters["count_padding"]))
 
 
-def _pooled(w: Writer, op: Applied, operator: str, **attributes: Any) -> str:
+def _pooled(w: GraphWriter, op: Applied, operator: str, **attributes: Any) -> str:
     g, rank = _window_of(op), op.size.ndim
     x = w.transpose(op.inputs[0], channels_first(rank))
     y = w.node(
@@ -181,7 +181,7 @@ def _pooled(w: Writer, op: Applied, operator: str, **attributes: Any) -> str:
 
 
 @primitive("reduce_window_sum", "reduce_window_max")
-def _reduce_window(w: Writer, eqn: Applied) -> str:
+def _reduce_window(w: GraphWriter, eqn: Applied) -> str:
     named = eqn.parameters
     window, strides = named["window_dimensions"], named["window_strides"]
     padding = named["padding"]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from clearprop.interop.onnx.export.table import Applied, operation_row, primitive
-from clearprop.interop.onnx.export.writer import Writer
+from clearprop.interop.onnx.export.writer import GraphWriter
 
 _UNARY = {
     "neg": "Neg", "sign": "Sign", "abs": "Abs", "exp": "Exp", "log": "Log", "tanh": "Tanh",
@@ -24,21 +24,21 @@ _LOGICAL = {"and": ("And", "BitwiseAnd"), "or": ("Or", "BitwiseOr"), "xor": ("Xo
 
 
 @primitive(*_UNARY)
-def _unary(w: Writer, eqn: Applied) -> str:
+def _unary(w: GraphWriter, eqn: Applied) -> str:
     return w.node(_UNARY[eqn.name], eqn.inputs[0])
 
 
 @primitive(*_SAME)
-def _same(w: Writer, eqn: Applied) -> list[str]:
+def _same(w: GraphWriter, eqn: Applied) -> list[str]:
     return list(eqn.inputs)
 
 
 @operation_row("stored")
-def _stored(w: Writer, op: Applied) -> str:
+def _stored(w: GraphWriter, op: Applied) -> str:
     return op.inputs[0]
 
 
-def broadcasting(w: Writer, eqn: Applied, inputs: Sequence[str] | None = None) -> list[str]:
+def broadcasting(w: GraphWriter, eqn: Applied, inputs: Sequence[str] | None = None) -> list[str]:
     """Return the inputs without repetitions that the operator itself makes.
 
     JAX repeats the smaller of two arrays before it adds them; an operator of ONNX broadcasts.
@@ -54,30 +54,30 @@ def broadcasting(w: Writer, eqn: Applied, inputs: Sequence[str] | None = None) -
 
 
 @primitive(*_BINARY)
-def _binary(w: Writer, eqn: Applied) -> str:
+def _binary(w: GraphWriter, eqn: Applied) -> str:
     return w.node(_BINARY[eqn.name], *broadcasting(w, eqn))
 
 
 @primitive("max", "min")
-def _extremum(w: Writer, eqn: Applied) -> str:
+def _extremum(w: GraphWriter, eqn: Applied) -> str:
     if eqn.size.dtype == np.bool_:
         return w.node("Or" if eqn.name == "max" else "And", *broadcasting(w, eqn))
     return w.node("Max" if eqn.name == "max" else "Min", *broadcasting(w, eqn))
 
 
 @primitive("pow")
-def _pow(w: Writer, eqn: Applied) -> str:
+def _pow(w: GraphWriter, eqn: Applied) -> str:
     return w.node("Pow", *broadcasting(w, eqn))
 
 
 @primitive("rem")
-def _rem(w: Writer, eqn: Applied) -> str:
+def _rem(w: GraphWriter, eqn: Applied) -> str:
     # Both take the sign of the first operand.
     return w.node("Mod", *broadcasting(w, eqn), fmod=1)
 
 
 @primitive("integer_pow")
-def _integer_pow(w: Writer, eqn: Applied) -> str:
+def _integer_pow(w: GraphWriter, eqn: Applied) -> str:
     x, power = eqn.inputs[0], eqn.parameters["y"]
     if power == -1:
         return w.node("Reciprocal", x)
@@ -88,27 +88,27 @@ def _integer_pow(w: Writer, eqn: Applied) -> str:
 
 
 @primitive("square")
-def _square(w: Writer, eqn: Applied) -> str:
+def _square(w: GraphWriter, eqn: Applied) -> str:
     return w.node("Mul", eqn.inputs[0], eqn.inputs[0])
 
 
 @primitive("rsqrt")
-def _rsqrt(w: Writer, eqn: Applied) -> str:
+def _rsqrt(w: GraphWriter, eqn: Applied) -> str:
     return w.node("Reciprocal", w.node("Sqrt", eqn.inputs[0]))
 
 
 @primitive("exp2")
-def _exp2(w: Writer, eqn: Applied) -> str:
+def _exp2(w: GraphWriter, eqn: Applied) -> str:
     return w.node("Pow", w.constant(2, eqn.size.dtype), eqn.inputs[0])
 
 
 @primitive("erfc")
-def _erfc(w: Writer, eqn: Applied) -> str:
+def _erfc(w: GraphWriter, eqn: Applied) -> str:
     return w.node("Sub", w.constant(1, eqn.size.dtype), w.node("Erf", eqn.inputs[0]))
 
 
 @primitive("log1p")
-def _log1p(w: Writer, eqn: Applied) -> str:
+def _log1p(w: GraphWriter, eqn: Applied) -> str:
     """Write log(1 + x), exact for a small x: x log(u) / (u - 1) with u = 1 + x (Kahan)."""
     x, one = eqn.inputs[0], w.constant(1, eqn.size.dtype)
     u = w.node("Add", x, one)
@@ -122,7 +122,7 @@ def _log1p(w: Writer, eqn: Applied) -> str:
 
 
 @primitive("expm1")
-def _expm1(w: Writer, eqn: Applied) -> str:
+def _expm1(w: GraphWriter, eqn: Applied) -> str:
     """Write exp(x) - 1, exact for a small x: (u - 1) x / log(u) with u = exp(x) (Kahan)."""
     x, one = eqn.inputs[0], w.constant(1, eqn.size.dtype)
     u = w.node("Exp", x)
@@ -134,7 +134,7 @@ def _expm1(w: Writer, eqn: Applied) -> str:
 
 
 @primitive("atan2")
-def _atan2(w: Writer, eqn: Applied) -> str:
+def _atan2(w: GraphWriter, eqn: Applied) -> str:
     y, x = eqn.inputs
     dtype = eqn.size.dtype
     zero, pi = w.constant(0, dtype), w.constant(np.pi, dtype)
@@ -146,7 +146,7 @@ def _atan2(w: Writer, eqn: Applied) -> str:
 
 
 @primitive("round")
-def _round(w: Writer, eqn: Applied) -> str:
+def _round(w: GraphWriter, eqn: Applied) -> str:
     if int(eqn.parameters["rounding_method"]) == 1:  # half to even, as ONNX rounds
         return w.node("Round", eqn.inputs[0])
     x, half = eqn.inputs[0], w.constant(0.5, eqn.size.dtype)
@@ -155,13 +155,13 @@ def _round(w: Writer, eqn: Applied) -> str:
 
 
 @primitive("is_finite")
-def _is_finite(w: Writer, eqn: Applied) -> str:
+def _is_finite(w: GraphWriter, eqn: Applied) -> str:
     x = eqn.inputs[0]
     return w.node("Not", w.node("Or", w.node("IsNaN", x), w.node("IsInf", x)))
 
 
 @primitive(*_COMPARED)
-def _compared(w: Writer, eqn: Applied) -> str:
+def _compared(w: GraphWriter, eqn: Applied) -> str:
     inputs = broadcasting(w, eqn)
     if eqn.size.dtype == np.bool_ and eqn.name != "eq":
         inputs = [w.cast(x, np.int32) for x in inputs]
@@ -169,12 +169,12 @@ def _compared(w: Writer, eqn: Applied) -> str:
 
 
 @primitive("ne")
-def _not_equal(w: Writer, eqn: Applied) -> str:
+def _not_equal(w: GraphWriter, eqn: Applied) -> str:
     return w.node("Not", w.node("Equal", *broadcasting(w, eqn)))
 
 
 @primitive(*_LOGICAL)
-def _logical(w: Writer, eqn: Applied) -> str:
+def _logical(w: GraphWriter, eqn: Applied) -> str:
     of_booleans, of_bits = _LOGICAL[eqn.name]
     if eqn.size.dtype == np.bool_:
         return w.node(of_booleans, *broadcasting(w, eqn))
@@ -184,7 +184,7 @@ def _logical(w: Writer, eqn: Applied) -> str:
 
 
 @primitive("not")
-def _not(w: Writer, eqn: Applied) -> str:
+def _not(w: GraphWriter, eqn: Applied) -> str:
     if eqn.size.dtype == np.bool_:
         return w.node("Not", eqn.inputs[0])
     # The complement of two: not x = -1 - x.
@@ -192,7 +192,7 @@ def _not(w: Writer, eqn: Applied) -> str:
 
 
 @primitive("select_n")
-def _select(w: Writer, eqn: Applied) -> str:
+def _select(w: GraphWriter, eqn: Applied) -> str:
     condition, *cases = eqn.inputs
     if eqn.size.dtype != np.bool_ or len(cases) != 2:
         raise w.refuse("a choice between several cases", "the condition is no boolean")
@@ -204,13 +204,13 @@ def _select(w: Writer, eqn: Applied) -> str:
 
 
 @primitive("clamp")
-def _clamp(w: Writer, eqn: Applied) -> str:
+def _clamp(w: GraphWriter, eqn: Applied) -> str:
     low, x, high = eqn.inputs
     return w.node("Min", w.node("Max", x, low), high)
 
 
 @primitive("convert_element_type")
-def _convert(w: Writer, eqn: Applied) -> str:
+def _convert(w: GraphWriter, eqn: Applied) -> str:
     x, before, after = eqn.inputs[0], eqn.size.dtype, eqn.output.dtype
     if before == after:
         return x

@@ -13,18 +13,18 @@ from typing import Any
 import numpy as np
 
 from clearprop.interop.onnx.export.table import Applied, Sized, operation_row, primitive
-from clearprop.interop.onnx.export.writer import Writer
+from clearprop.interop.onnx.export.writer import GraphWriter
 
 
 @operation_row("take")
-def _take(w: Writer, op: Applied) -> str:
+def _take(w: GraphWriter, op: Applied) -> str:
     # Negative numbers count from the end in both; numbers beyond the end are an error there.
     axis = op.parameters["axis"] % op.size.ndim
     return w.node("Gather", op.inputs[0], op.inputs[1], axis=axis)
 
 
 @operation_row("take_along_axis")
-def _take_along(w: Writer, op: Applied) -> str:
+def _take_along(w: GraphWriter, op: Applied) -> str:
     axis = op.parameters["axis"] % op.size.ndim
     x, places = op.inputs
     shape = tuple(
@@ -39,15 +39,23 @@ def _take_along(w: Writer, op: Applied) -> str:
     return w.node("GatherElements", x, places, axis=axis)
 
 
-def _steps(w: Writer, number: int, axis: int, rank: int) -> str:
+def _number_type(shape: Sequence[int], given: object) -> Any:
+    """Return the type in which places of an array are counted: that of the given ones if it fits.
+
+    Without 64 bits, JAX would warn of numbers that have them when the file is read.
+    """
+    return np.int32 if given == np.int32 and math.prod(shape) < 2**31 else np.int64
+
+
+def _steps(w: GraphWriter, number: int, axis: int, rank: int, kind: Any) -> str:
     """Return 0 ... number - 1 along one axis of a shape."""
-    ends = (w.constant(n, np.int64) for n in (0, number, 1))
+    ends = (w.constant(n, kind) for n in (0, number, 1))
     x = w.node("Range", *ends)
     others = [a for a in range(rank) if a != axis]
     return w.node("Unsqueeze", x, w.ints(others)) if others else x
 
 
-def _moved(w: Writer, indices: str, size: Sized, places: Sequence[int], rank: int) -> str:
+def _moved(w: GraphWriter, indices: str, places: Sequence[int], rank: int) -> str:
     """Return one index as an array of the rank of the output, its axes at the batch places."""
     order = [axis for axis in range(rank) if axis not in places]
     return w.node("Unsqueeze", indices, w.ints(order)) if order else indices
@@ -66,7 +74,7 @@ class _Flat:
 
     def __init__(
         self,
-        w: Writer,
+        w: GraphWriter,
         shape: tuple[int, ...],
         indices: tuple[str, Sized],
         out: tuple[int, ...],
@@ -80,7 +88,8 @@ class _Flat:
         gone = (*named["collapsed"], *named["batching"])
         within = [axis for axis in range(len(shape)) if axis not in gone]
         starts, size = indices
-        starts = w.cast(starts, np.int64) if size.dtype != np.int64 else starts
+        self.kind = kind = _number_type(shape, size.dtype)
+        starts = w.cast(starts, kind) if size.dtype != kind else starts
         self.inside: str | None = None
         total: str | None = None
         strides = [math.prod(shape[a + 1 :]) for a in range(len(shape))]
@@ -89,20 +98,20 @@ class _Flat:
             if axis in named["start_map"]:
                 column = named["start_map"].index(axis)
                 part = w.node("Gather", starts, w.constant(column, np.int64), axis=size.ndim - 1)
-                place = _moved(w, part, size, batch, rank)
+                place = _moved(w, part, batch, rank)
                 place = self._clipped(place, shape[axis] - sizes[axis], named["mode"])
             if axis in named["batching"]:
                 at = named["index_batching"][named["batching"].index(axis)]
-                place = _steps(w, shape[axis], batch[at], rank)
+                place = _steps(w, shape[axis], batch[at], rank, kind)
             if axis in within and sizes[axis] > 1:
-                steps = _steps(w, sizes[axis], offsets[within.index(axis)], rank)
+                steps = _steps(w, sizes[axis], offsets[within.index(axis)], rank, kind)
                 place = steps if place is None else w.node("Add", place, steps)
             if place is None:
                 continue
             if strides[axis] != 1:
-                place = w.node("Mul", place, w.constant(strides[axis], np.int64))
+                place = w.node("Mul", place, w.constant(strides[axis], kind))
             total = place if total is None else w.node("Add", total, place)
-        total = w.constant(0, np.int64) if total is None else total
+        total = w.constant(0, kind) if total is None else total
         self.numbers = w.node("Expand", total, w.ints(out)) if out else total
 
     def _clipped(self, place: str, last: int, mode: str) -> str:
@@ -110,7 +119,7 @@ class _Flat:
         w = self.w
         if mode == "inside":
             return place
-        low, high = w.constant(0, np.int64), w.constant(last, np.int64)
+        low, high = w.constant(0, self.kind), w.constant(last, self.kind)
         if mode == "fill":
             here = w.node(
                 "And", w.node("GreaterOrEqual", place, low), w.node("LessOrEqual", place, high)
@@ -127,7 +136,7 @@ def _mode(given: Any) -> str:
 
 
 @primitive("gather")
-def _gather(w: Writer, eqn: Applied) -> str:
+def _gather(w: GraphWriter, eqn: Applied) -> str:
     numbers = eqn.parameters["dimension_numbers"]
     named = {
         "offset": numbers.offset_dims,
@@ -154,13 +163,13 @@ def _gather(w: Writer, eqn: Applied) -> str:
     return w.cast(made, np.bool_) if boolean else made
 
 
-def _filler(w: Writer, eqn: Applied) -> str:
+def _filler(w: GraphWriter, eqn: Applied) -> str:
     given, dtype = eqn.parameters.get("fill_value"), eqn.output.dtype
     if dtype == np.bool_:
         return w.constant(1 if given is None else int(given), np.int32)
     if given is None:
         floats = np.issubdtype(dtype, np.floating)
-        given = np.nan if floats else np.iinfo(dtype).min
+        given = np.nan if floats else int(np.iinfo(dtype.name).min)
     return w.constant(given, dtype)
 
 
@@ -170,7 +179,7 @@ _ADDED = {"scatter-add": "add", "scatter_add": "add", "scatter-mul": "mul", "sca
 
 
 @primitive(*_ADDED)
-def _scatter(w: Writer, eqn: Applied) -> str:
+def _scatter(w: GraphWriter, eqn: Applied) -> str:
     numbers = eqn.parameters["dimension_numbers"]
     how = _ADDED[eqn.name]
     if how in ("max", "min") and w.opset < 18:
@@ -196,7 +205,7 @@ def _scatter(w: Writer, eqn: Applied) -> str:
     places, whole = flat.numbers, w.reshape(x, [-1])
     if flat.inside is not None:
         # What lies outside is written to an entry behind the end, which is then cut off.
-        spare = w.constant(math.prod(shape), np.int64)
+        spare = w.constant(math.prod(shape), flat.kind)
         places = w.node("Where", flat.inside, places, spare)
         dtype = np.int32 if boolean else eqn.size.dtype
         whole = w.node("Concat", whole, w.constant([0], dtype), axis=0)
@@ -209,35 +218,37 @@ def _scatter(w: Writer, eqn: Applied) -> str:
 
 
 @primitive("dynamic_slice")
-def _dynamic_slice(w: Writer, eqn: Applied) -> str:
+def _dynamic_slice(w: GraphWriter, eqn: Applied) -> str:
     x, *starts = eqn.inputs
     sizes, shape = eqn.parameters["slice_sizes"], eqn.size.shape
     moving = [axis for axis, (n, m) in enumerate(zip(sizes, shape, strict=True)) if n != m]
     if not moving:
         return x
-    firsts = [_first(w, starts[axis], shape[axis] - sizes[axis]) for axis in moving]
+    kind = _number_type(shape, eqn.sizes[1].dtype)
+    firsts = [_first(w, starts[axis], shape[axis] - sizes[axis], kind) for axis in moving]
     first = firsts[0] if len(firsts) == 1 else w.node("Concat", *firsts, axis=0)
-    last = w.node("Add", first, w.ints([sizes[axis] for axis in moving]))
-    return w.node("Slice", x, first, last, w.ints(moving))
+    last = w.node("Add", first, w.constant([sizes[axis] for axis in moving], kind))
+    return w.node("Slice", x, first, last, w.constant(moving, kind))
 
 
-def _first(w: Writer, start: str, last: int) -> str:
+def _first(w: GraphWriter, start: str, last: int, kind: Any) -> str:
     """Return a start of a slice that fits, (1,)."""
-    start = w.reshape(w.cast(start, np.int64), [1])
-    return w.node("Min", w.node("Max", start, w.ints([0])), w.ints([last]))
+    start = w.reshape(w.cast(start, kind), [1])
+    ends = w.constant([0], kind), w.constant([last], kind)
+    return w.node("Min", w.node("Max", start, ends[0]), ends[1])
 
 
 @primitive("dynamic_update_slice")
-def _dynamic_update(w: Writer, eqn: Applied) -> str:
+def _dynamic_update(w: GraphWriter, eqn: Applied) -> str:
     x, part, *starts = eqn.inputs
     shape, sizes = eqn.size.shape, eqn.sizes[1].shape
-    rank = len(shape)
+    rank, kind = len(shape), _number_type(shape, eqn.sizes[2].dtype if starts else None)
     total: str | None = None
     for axis in range(rank):
-        place = _steps(w, sizes[axis], axis, rank)
+        place = _steps(w, sizes[axis], axis, rank, kind)
         if sizes[axis] != shape[axis]:
-            place = w.node("Add", place, _first(w, starts[axis], shape[axis] - sizes[axis]))
-        place = w.node("Mul", place, w.constant(math.prod(shape[axis + 1 :]), np.int64))
+            place = w.node("Add", place, _first(w, starts[axis], shape[axis] - sizes[axis], kind))
+        place = w.node("Mul", place, w.constant(math.prod(shape[axis + 1 :]), kind))
         total = place if total is None else w.node("Add", total, place)
     if total is None:
         return part

@@ -9,7 +9,7 @@ import numpy as np
 from clearprop import nn
 from clearprop.interop.onnx.export.rows.convolution import channels_first, channels_last
 from clearprop.interop.onnx.export.table import Applied, Called, layer_row, operation_row
-from clearprop.interop.onnx.export.writer import Writer
+from clearprop.interop.onnx.export.writer import GraphWriter
 
 
 def _alike(call: Called) -> bool:
@@ -20,7 +20,7 @@ def _alike(call: Called) -> bool:
 
 
 @layer_row(nn.Linear, lambda call: _alike(call) and call.sizes["x"][0].ndim == 2)
-def _linear(w: Writer, call: Called) -> str:
+def _linear(w: GraphWriter, call: Called) -> str:
     given = [call.parameters[name] for name in ("weight", "bias") if name in call.parameters]
     if len(given) == 1:
         return w.node("MatMul", call.inputs["x"][0], *given)
@@ -28,7 +28,7 @@ def _linear(w: Writer, call: Called) -> str:
 
 
 @layer_row(nn.BatchNorm, lambda call: _alike(call) and call.sizes["x"][0].ndim >= 2)
-def _batch_norm(w: Writer, call: Called) -> str:
+def _batch_norm(w: GraphWriter, call: Called) -> str:
     rank = call.sizes["x"][0].ndim
     names = ("scale", "shift", "running_mean", "running_variance")
     y = w.node(
@@ -53,7 +53,7 @@ def _batch_norm(w: Writer, call: Called) -> str:
         and all(size.shape == op.size.shape[-1:] for size in op.sizes[1:])
     ),
 )
-def _instance_norm(w: Writer, op: Applied) -> str:
+def _instance_norm(w: GraphWriter, op: Applied) -> str:
     """Write a group norm with a group for each channel, which is an instance norm."""
     given: Any = op.inputs
     y = w.node(

@@ -7,11 +7,11 @@ from string import ascii_lowercase
 import numpy as np
 
 from clearprop.interop.onnx.export.table import Applied, primitive
-from clearprop.interop.onnx.export.writer import Writer
+from clearprop.interop.onnx.export.writer import GraphWriter
 
 
 @primitive("dot_general")
-def _dot(w: Writer, eqn: Applied) -> str:
+def _dot(w: GraphWriter, eqn: Applied) -> str:
     """Write a product of matrices; the axes are moved to where MatMul has them."""
     (summed_x, summed_y), (shared_x, shared_y) = eqn.parameters["dimension_numbers"]
     x, y = eqn.inputs

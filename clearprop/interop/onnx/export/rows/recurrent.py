@@ -9,7 +9,7 @@ import numpy as np
 
 from clearprop import nn
 from clearprop.interop.onnx.export.table import Called, layer_row
-from clearprop.interop.onnx.export.writer import Writer
+from clearprop.interop.onnx.export.writer import GraphWriter
 from clearprop.nn.recurrent.weights import ONNX_ORDERS, ONNX_PEEPHOLES
 
 
@@ -24,14 +24,18 @@ def _fits(call: Called) -> bool:
     )
 
 
+def _order_of(cell: Any) -> tuple[int, ...]:
+    return next(order for kind, order in ONNX_ORDERS.items() if type(cell) is kind)
+
+
 class _Weights:
     """The weights of a layer in the order of ONNX."""
 
-    def __init__(self, w: Writer, call: Called, cell: Any, prefix: str) -> None:
+    def __init__(self, w: GraphWriter, call: Called, cell: Any, prefix: str) -> None:
         self.w, self.cell = w, cell
         self.find: Callable[[str], str] = lambda name: call.parameters[f"{prefix}.{name}"]
         # The number of the gate that comes first in ONNX, then of the second, and so on.
-        self.order = np.argsort(ONNX_ORDERS[type(cell)]).tolist()
+        self.order = np.argsort(_order_of(cell)).tolist()
         self.units = cell.hidden_size
 
     def _ordered(self, rows: str, width: int | None) -> str:
@@ -66,7 +70,7 @@ class _Weights:
         return self.w.reshape(rows, [1, 3 * self.units])
 
 
-def _joined(w: Writer, parts: Sequence[str]) -> str:
+def _joined(w: GraphWriter, parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else w.node("Concat", *parts, axis=0)
 
 
@@ -84,7 +88,7 @@ def _attributes(cell: Any, ways: int) -> dict[str, Any]:
 @layer_row(nn.LSTM, _fits)
 @layer_row(nn.GRU, _fits)
 @layer_row(nn.RNN, _fits)
-def _recurrent(w: Writer, call: Called) -> list[str]:
+def _recurrent(w: GraphWriter, call: Called) -> list[str]:
     layer = call.layer
     operator = type(layer).__name__
     backward = layer.backward_cells
@@ -98,9 +102,8 @@ def _recurrent(w: Writer, call: Called) -> list[str]:
         prefixes = [f"cells.{number}", f"backward_cells.{number}"][:ways]
         cells = [cell, *([] if backward is None else [backward[number]])]
         kept = [_Weights(w, call, c, p) for c, p in zip(cells, prefixes, strict=True)]
-        given = [
-            _joined(w, [k.matrix(name) for k in kept]) for name in ("weight", "recurrent_weight")
-        ]
+        names = ("weight", "recurrent_weight")
+        given = [_joined(w, [k.matrix(name) for k in kept]) for name in names]
         bias = _joined(w, [k.bias() for k in kept])
         looks = [k.peepholes() for k in kept]
         seen = None if looks[0] is None else _joined(w, [look or "" for look in looks])
@@ -119,7 +122,7 @@ def _recurrent(w: Writer, call: Called) -> list[str]:
     return [y, *states] if len(call.outputs) > 1 else [y]
 
 
-def _merged(w: Writer, y: str, ways: int, merge: str, units: int) -> str:
+def _merged(w: GraphWriter, y: str, ways: int, merge: str, units: int) -> str:
     """Return the outputs (T, directions, B, H) of both directions as one, (T, B, F)."""
     if ways == 1:
         return w.node("Squeeze", y, w.ints([1]))

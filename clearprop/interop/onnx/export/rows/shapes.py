@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from clearprop.interop.onnx.export.table import Applied, primitive
-from clearprop.interop.onnx.export.writer import Writer
+from clearprop.interop.onnx.export.writer import GraphWriter
 
 
 @primitive("broadcast_in_dim")
-def _broadcast(w: Writer, eqn: Applied) -> str:
+def _broadcast(w: GraphWriter, eqn: Applied) -> str:
     shape, places = eqn.output.shape, eqn.parameters["broadcast_dimensions"]
     x = eqn.inputs[0]
     added = [axis for axis in range(len(shape)) if axis not in places]
@@ -29,7 +29,7 @@ def _broadcast(w: Writer, eqn: Applied) -> str:
 
 
 @primitive("reshape")
-def _reshape(w: Writer, eqn: Applied) -> str:
+def _reshape(w: GraphWriter, eqn: Applied) -> str:
     before, after = eqn.size.shape, eqn.output.shape
     if before == after:
         return eqn.inputs[0]
@@ -37,45 +37,44 @@ def _reshape(w: Writer, eqn: Applied) -> str:
 
 
 @primitive("squeeze")
-def _squeeze(w: Writer, eqn: Applied) -> str:
+def _squeeze(w: GraphWriter, eqn: Applied) -> str:
     return w.node("Squeeze", eqn.inputs[0], w.ints(eqn.parameters["dimensions"]))
 
 
 @primitive("expand_dims")
-def _expand_dims(w: Writer, eqn: Applied) -> str:
+def _expand_dims(w: GraphWriter, eqn: Applied) -> str:
     return w.node("Unsqueeze", eqn.inputs[0], w.ints(eqn.parameters["dimensions"]))
 
 
 @primitive("transpose")
-def _transpose(w: Writer, eqn: Applied) -> str:
+def _transpose(w: GraphWriter, eqn: Applied) -> str:
     return w.transpose(eqn.inputs[0], eqn.parameters["permutation"])
 
 
 @primitive("concatenate")
-def _concatenate(w: Writer, eqn: Applied) -> str:
+def _concatenate(w: GraphWriter, eqn: Applied) -> str:
     return w.node("Concat", *eqn.inputs, axis=eqn.parameters["dimension"])
 
 
 @primitive("stack")
-def _stack(w: Writer, eqn: Applied) -> str:
+def _stack(w: GraphWriter, eqn: Applied) -> str:
     axis = eqn.parameters["axis"]
     parts = [w.node("Unsqueeze", x, w.ints([axis])) for x in eqn.inputs]
     return w.node("Concat", *parts, axis=axis)
 
 
 @primitive("split")
-def _split(w: Writer, eqn: Applied) -> list[str]:
+def _split(w: GraphWriter, eqn: Applied) -> list[str]:
     sizes = w.ints(eqn.parameters["sizes"])
-    return w.nodes_of(
-        "Split", [eqn.inputs[0], sizes], len(eqn.outputs), axis=eqn.parameters["axis"]
-    )
+    axis = eqn.parameters["axis"]
+    return w.nodes_of("Split", [eqn.inputs[0], sizes], len(eqn.outputs), axis=axis)
 
 
 _LAST = np.iinfo(np.int64).max
 
 
 @primitive("slice")
-def _slice(w: Writer, eqn: Applied) -> str:
+def _slice(w: GraphWriter, eqn: Applied) -> str:
     starts, ends = eqn.parameters["start_indices"], eqn.parameters["limit_indices"]
     steps = eqn.parameters["strides"] or (1,) * len(starts)
     rows = enumerate(zip(starts, ends, steps, eqn.size.shape, strict=True))
@@ -88,13 +87,15 @@ def _slice(w: Writer, eqn: Applied) -> str:
 
 
 @primitive("rev")
-def _rev(w: Writer, eqn: Applied) -> str:
+def _rev(w: GraphWriter, eqn: Applied) -> str:
     axes = list(eqn.parameters["dimensions"])
     ends = [-_LAST] * len(axes)
     return w.slice(eqn.inputs[0], [-1] * len(axes), ends, axes, [-1] * len(axes))
 
 
-def spread(w: Writer, x: str, shape: tuple[int, ...], apart: tuple[int, ...], filler: str) -> str:
+def spread(
+    w: GraphWriter, x: str, shape: tuple[int, ...], apart: tuple[int, ...], filler: str
+) -> str:
     """Return x with fillers between neighbors, so that they are ``apart`` entries apart."""
     for axis, step in enumerate(apart):
         if step == 1:
@@ -113,7 +114,7 @@ def spread(w: Writer, x: str, shape: tuple[int, ...], apart: tuple[int, ...], fi
 
 
 @primitive("pad")
-def _pad(w: Writer, eqn: Applied) -> str:
+def _pad(w: GraphWriter, eqn: Applied) -> str:
     x, filler = eqn.inputs
     before, after, inside = zip(*eqn.parameters["padding_config"], strict=True)
     dtype = eqn.output.dtype
@@ -130,11 +131,12 @@ def _pad(w: Writer, eqn: Applied) -> str:
 
 
 @primitive("iota")
-def _iota(w: Writer, eqn: Applied) -> str:
+def _iota(w: GraphWriter, eqn: Applied) -> str:
     axis, shape = eqn.parameters["dimension"], eqn.output.shape
-    number = w.constant(shape[axis], np.int64)
-    x = w.node("Range", w.constant(0, np.int64), number, w.constant(1, np.int64))
-    x = w.cast(x, eqn.output.dtype)
+    dtype = eqn.output.dtype
+    counted = dtype if dtype in (np.int32, np.int64, np.float32, np.float64) else np.int32
+    x = w.node("Range", *(w.constant(n, counted) for n in (0, shape[axis], 1)))
+    x = x if dtype == counted else w.cast(x, dtype)
     added = [other for other in range(len(shape)) if other != axis]
     if not added:
         return x
