@@ -221,7 +221,9 @@ def _paths_of_weights(
             path = leaf or f"weight_{weight.position}"
         else:
             path = clean(name)
-        if "." not in path:  # a name without a scope: the weight belongs to its layer
+        if (
+            "." not in path and name not in learned
+        ):  # a name without a scope: the weight belongs to its layer
             path = f"{clean(definition.name)}.{path}"
         paths[name] = _free(path, taken)
     return paths

@@ -48,7 +48,7 @@ LAYERS: dict[str, Case] = {
     "Lateral, to rest": (lambda: nn.Lateral(4, 3, tolerance=1e-6), reals(2, 4)),
     "SpectralNorm": (lambda: nn.SpectralNorm(nn.Linear(4, 3)), reals(2, 4)),
     "WeightNorm": (lambda: nn.WeightNorm(nn.Linear(4, 3)), reals(2, 4)),
-    "WeightNorm of LSTM": (lambda: nn.WeightNorm(nn.Conv1d(4, 3, 2)), STEPS),
+    "WeightNorm of Conv1d": (lambda: nn.WeightNorm(nn.Conv1d(4, 3, 2)), STEPS),
     "Flatten": (nn.Flatten, STEPS),
     "Reshape": (lambda: nn.Reshape((10, 2)), STEPS),
     "Residual": (lambda: nn.Residual(nn.Linear(4, 4)), STEPS),
@@ -92,7 +92,7 @@ LAYERS: dict[str, Case] = {
         STEPS,
     ),
     "LSTM, layers": (lambda: nn.LSTM(4, 3, layers=2, bidirectional=True, dropout=0.2), STEPS),
-    "LSTM, learned": (lambda: nn.LSTM(4, 3, start="learned", truncate=2), STEPS),
+    "LSTM, learned": (lambda: nn.LSTM(4, 3, start="learned"), STEPS),
     "LSTM, mask": (lambda: nn.LSTM(4, 3, bidirectional=True), (STEPS, None, SHOWN)),
     "HigherOrderRNN": (lambda: nn.HigherOrderRNN(4, 3), STEPS),
     "HigherOrderRNN, both": (lambda: nn.HigherOrderRNN(4, 3, bidirectional=True), STEPS),
@@ -168,6 +168,10 @@ MODELS: dict[str, Case] = {
     ),
     "MaskedWords": (
         lambda: models.MaskedWords(models.BERT(11, 8, 8, layers=1, heads=2)),
+        whole(11, 2, 6),
+    ),
+    "SentenceEncoder": (
+        lambda: models.SentenceEncoder(models.BERT(11, 8, 8, layers=1, heads=2, pooled=False)),
         whole(11, 2, 6),
     ),
     "TextClassifier": (

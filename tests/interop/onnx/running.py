@@ -9,7 +9,8 @@ import jax
 import numpy as np
 import onnxruntime
 
-from clearprop import nn, tree
+from clearprop import nn, ops, tree
+from clearprop.autodiff import grad
 from clearprop.interop import onnx
 from clearprop.interop.onnx.export.model_inputs import named_inputs
 
@@ -31,7 +32,8 @@ def moved(model: nn.Module) -> nn.Module:
     random = np.random.default_rng(1)
     values: dict[str, Any] = {}
     for path, leaf in {**nn.parameters(model), **nn.statistics(model)}.items():
-        noise = 0.1 * random.normal(size=leaf.shape).astype(leaf.dtype)
+        spread = 0.1 * (float(np.std(leaf)) or 0.5)
+        noise = (spread * random.normal(size=leaf.shape)).astype(leaf.dtype)
         values[path] = leaf + (abs(noise) if "variance" in path else noise)
     return tree.replace(model, values)
 
@@ -48,7 +50,8 @@ def assert_close(got: Any, expected: Any) -> None:
 def assert_exported(model: nn.Module, given: Any, folder: Path, opset: int) -> None:
     """Write a model, run the file for two sizes of the batch, and read it back.
 
-    Parameters, outputs and gradients of the model that was read have to be those of the first.
+    Parameters, outputs and gradients of the model that was read have to be those of the first. Only
+    parameters that no output depends on may be missing.
     """
     model = moved(model)
     path = onnx.save(model, folder / "model.onnx", given, opset=opset)
@@ -59,7 +62,6 @@ def assert_exported(model: nn.Module, given: Any, folder: Path, opset: int) -> N
         expected, _ = nn.apply(model, *arguments)
         assert_close(run(path, inputs.arrays), expected)
     back = onnx.load(path)
-    assert set(back.parameters()) == set(model.parameters())
     outputs = back(**inputs.arrays)
     assert_close(jax.tree.leaves(outputs), expected)
     assert_same_gradients(model, back, arguments, inputs.arrays)
@@ -68,9 +70,6 @@ def assert_exported(model: nn.Module, given: Any, folder: Path, opset: int) -> N
 def assert_same_gradients(
     model: nn.Module, back: nn.Module, arguments: Any, named: dict[str, Any]
 ) -> None:
-    from clearprop import ops
-    from clearprop.autodiff import grad
-
     def objective(outputs: Any) -> Any:
         reals = [y for y in jax.tree.leaves(outputs) if np.issubdtype(y.dtype, np.floating)]
         return sum((ops.sum(y * np.cos(np.arange(y.size)).reshape(y.shape)) for y in reals), 0.0)
@@ -80,6 +79,12 @@ def assert_same_gradients(
         return
     first = jax.jit(grad(lambda w: objective(nn.apply(tree.replace(model, w), *arguments)[0])))
     second = jax.jit(grad(lambda w: objective(tree.replace(back, w)(**named))))
-    one, other = first(values), second(back.parameters())
+    kept = back.parameters()
+    assert set(kept) <= set(values)
+    one, other = first(values), second(kept)
     for name, slope in one.items():
-        np.testing.assert_allclose(other[name], slope, rtol=1e-4, atol=1e-5, err_msg=name)
+        if name not in kept:
+            assert not np.any(slope), name
+            continue
+        largest = max(1.0, float(np.abs(slope).max()))
+        np.testing.assert_allclose(other[name], slope, rtol=1e-4, atol=1e-5 * largest, err_msg=name)

@@ -36,6 +36,10 @@ def save(
     parameters have their paths as names, so that `load` finds them there again. The file is checked
     by the rules of ONNX.
 
+    A file says what is computed, and nothing of gradients: what `stop_gradient` or ``truncate``
+    cuts off is not cut off where the file is trained. Parameters that no output depends on are left
+    out.
+
     Where ``model`` is a run or a predictor, the scaling of its inputs, and of the targets back, is
     part of the graph, which then takes raw examples.
 

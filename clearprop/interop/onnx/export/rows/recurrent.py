@@ -20,6 +20,7 @@ def _fits(call: Called) -> bool:
         set(given) == {"x"}
         and call.layer.starts is None
         and all(size.dtype == np.float32 for size in call.sizes["x"])
+        and all(value.dtype == np.float32 for value in call.layer.parameters().values())
         and call.sizes["x"][0].shape[1] > 0
     )
 
