@@ -10,6 +10,7 @@ from typing import Any, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
 from clearprop.autodiff.tape import strip
 from clearprop.errors import ClearpropError, ModelError
@@ -232,6 +233,11 @@ def _hosted(output: object) -> GraphValue | tuple[object, ...]:
     if output is None or isinstance(output, np.ndarray):
         return output
     return np.asarray(strip(output))
+
+
+def allowed(dtype: DTypeLike) -> np.dtype[Any]:
+    """Return a type as this call can compute it: whole numbers have 32 bits without JAX's 64."""
+    return np.dtype(jax.dtypes.canonicalize_dtype(dtype))
 
 
 def plain(value: Any) -> Any:

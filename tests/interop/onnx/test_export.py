@@ -109,7 +109,6 @@ class OwnLayer(nn.Module):
         return ops.tanh(best + self.b) * jnp.arange(x.shape[1])[:, None]
 
 
-@pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64")  # of TopK, when it is read
 def test_a_module_of_ones_own_is_written_by_its_operations(tmp_path: Path) -> None:
     assert_exported(OwnLayer(), STEPS, tmp_path, 21)
 

@@ -13,7 +13,7 @@ from jax import lax
 from clearprop import ops
 from clearprop.autodiff import lift
 from clearprop.interop.onnx.node import OnnxNode
-from clearprop.interop.onnx.running import plain
+from clearprop.interop.onnx.running import allowed, plain
 from clearprop.interop.onnx.table import row
 
 
@@ -189,7 +189,7 @@ def _max_pool(node: OnnxNode, x: Any) -> Any:
         return y
     of = _windows(jnp.asarray(numbers), window, strides, dilations, pads, 0)
     index = jnp.take_along_axis(jnp.asarray(plain(of)), places[..., None], -1)[..., 0]
-    return y, index.astype(jnp.int64)
+    return y, index.astype(allowed(np.int64))
 
 
 @row("AveragePool")

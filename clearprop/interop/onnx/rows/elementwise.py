@@ -13,9 +13,10 @@ from jax import lax
 
 from clearprop import ops
 from clearprop.autodiff import lift
+from clearprop.errors import ModelError
 from clearprop.interop.onnx.graph import dtype_named
 from clearprop.interop.onnx.node import OnnxNode
-from clearprop.interop.onnx.running import plain
+from clearprop.interop.onnx.running import allowed, plain
 from clearprop.interop.onnx.table import row
 
 
@@ -249,12 +250,18 @@ def cast(x: Any, name: str, saturate: bool = True) -> Any:
     source = np.dtype(x.dtype).name
     if name.startswith(_SPECIAL) or source.startswith(_SPECIAL) or _is_narrow(name, source):
         return _cast_narrow(x, name, saturate)
+    if name == "float64" and allowed(np.float64) != np.float64:
+        raise ModelError(
+            "the graph computes in float64, and JAX's 64 bits are off here",
+            expected="a call of the model by itself, or JAX with 64 bits",
+            fix='jax.config.update("jax_enable_x64", True) at the start of the program',
+        )
     if jnp.issubdtype(dtype, jnp.floating) and is_float(x):
         return ops.astype(x, dtype)
     x = plain(x)
     if jnp.issubdtype(dtype, jnp.integer) and is_float(x):
         return _to_whole(jnp.asarray(x), dtype)
-    return jnp.asarray(x).astype(dtype)
+    return jnp.asarray(x).astype(allowed(dtype))
 
 
 def _is_narrow(*names: str) -> bool:
@@ -262,7 +269,8 @@ def _is_narrow(*names: str) -> bool:
 
 
 def _to_whole(x: Any, dtype: Any) -> Any:
-    return jnp.trunc(x).astype(jnp.int64 if dtype.itemsize <= 4 else dtype).astype(dtype)
+    wide = allowed(np.int64 if dtype.itemsize <= 4 else dtype)
+    return jnp.trunc(x).astype(wide).astype(allowed(dtype))
 
 
 def _as_text(value: Any) -> str:

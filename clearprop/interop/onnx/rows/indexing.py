@@ -12,7 +12,7 @@ from clearprop.autodiff import lift
 from clearprop.interop.onnx.node import OnnxNode
 from clearprop.interop.onnx.rows.elementwise import is_float
 from clearprop.interop.onnx.rows.shapes import is_text
-from clearprop.interop.onnx.running import plain
+from clearprop.interop.onnx.running import allowed, plain
 from clearprop.interop.onnx.table import row
 
 
@@ -131,7 +131,8 @@ def _tensor_scatter(node: OnnxNode, x: Any, values: Any, starts: Any = None) -> 
 def _one_hot(node: OnnxNode, places: Any, depth: Any, values: Any) -> Any:
     classes = int(node.known(depth, "the number of classes").reshape(-1)[0])
     axis = node.integer("axis", -1)
-    numbers = jnp.asarray(plain(places)).astype(jnp.int64 if not is_float(places) else places.dtype)
+    wide = places.dtype if is_float(places) else allowed(np.int64)
+    numbers = jnp.asarray(plain(places)).astype(wide)
     numbers = jnp.where(numbers < 0, numbers + classes, numbers)
     axis = axis + len(places.shape) + 1 if axis < 0 else axis
     hot = jnp.expand_dims(numbers, axis) == jnp.arange(classes).reshape(
@@ -155,7 +156,7 @@ def _top_k(node: OnnxNode, x: Any, k: Any = None) -> Any:
         if is_float(x)
         else (jnp.take_along_axis(order, places, axis))
     )
-    return found, places.astype(jnp.int64)
+    return found, places.astype(allowed(np.int64))
 
 
 def _extreme(largest: bool) -> Any:
@@ -166,9 +167,9 @@ def _extreme(largest: bool) -> Any:
             back = find(
                 jnp.flip(values, axis), axis=axis, keepdims=bool(node.integer("keepdims", 1))
             )
-            return (values.shape[axis] - 1 - back).astype(jnp.int64)
+            return (values.shape[axis] - 1 - back).astype(allowed(np.int64))
         found = find(values, axis=axis, keepdims=bool(node.integer("keepdims", 1)))
-        return found.astype(jnp.int64)
+        return found.astype(allowed(np.int64))
 
     return computed
 

@@ -13,7 +13,7 @@ from clearprop import ops
 from clearprop.interop.onnx.node import OnnxNode
 from clearprop.interop.onnx.rows.elementwise import is_float
 from clearprop.interop.onnx.rows.shapes import axes_given
-from clearprop.interop.onnx.running import plain
+from clearprop.interop.onnx.running import allowed, plain
 from clearprop.interop.onnx.table import row
 
 
@@ -95,12 +95,12 @@ def _of_whole_numbers(
     if operator in ("ReduceL2", "ReduceSumSquare"):
         wide = wide * wide
     if operator in ("ReduceLogSum", "ReduceLogSumExp", "ReduceL2"):
-        values = wide.astype(jnp.float64)
+        values = wide.astype(allowed(np.float64))
         values = jnp.exp(values) if operator == "ReduceLogSumExp" else values
         total = jnp.sum(values, axis=axes, keepdims=keep)
         return (jnp.sqrt(total) if operator == "ReduceL2" else jnp.log(total)).astype(x.dtype)
     if operator == "ReduceMean":
-        return jnp.mean(wide.astype(jnp.float64), axis=axes, keepdims=keep).astype(x.dtype)
+        return jnp.mean(wide.astype(allowed(np.float64)), axis=axes, keepdims=keep).astype(x.dtype)
     return function(wide, axis=axes, keepdims=keep).astype(x.dtype)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -13,6 +12,7 @@ from clearprop.autodiff import lift
 from clearprop.interop.onnx.graph import dtype_named
 from clearprop.interop.onnx.node import OnnxNode
 from clearprop.interop.onnx.rows.elementwise import TYPES
+from clearprop.interop.onnx.running import allowed
 from clearprop.interop.onnx.table import row
 
 
@@ -60,7 +60,7 @@ def _mel(frequency: float) -> float:
 def _transformed(x: Any, size: int, axis: int, inverse: bool, one_sided: bool) -> Any:
     """Return the discrete Fourier transform, with real and imaginary parts on the last axis."""
     dtype = jnp.asarray(x).dtype
-    wide = jnp.asarray(x).astype(jax.dtypes.canonicalize_dtype(np.float64))
+    wide = jnp.asarray(x).astype(allowed(np.float64))
     if one_sided and inverse:
         real = jnp.fft.irfft(wide[..., 0] + 1j * wide[..., 1], size, axis)
         return real[..., None].astype(dtype)
