@@ -23,6 +23,7 @@ from clearprop.interop.onnx.editing import (
 )
 from clearprop.interop.onnx.graph import GraphSlot, GraphStep, OnnxGraph
 from clearprop.interop.onnx.imported import OnnxLayer, OnnxModel, value_at
+from clearprop.interop.onnx.placing import MOVING
 
 PROBABILITIES = ("Softmax", "LogSoftmax", "Sigmoid")
 """Operators at the end that the loss of classes has in itself."""
@@ -157,6 +158,8 @@ def without_probabilities(model: OnnxModel) -> tuple[OnnxModel, list[str]]:
         if step.operator in PROBABILITIES:
             changes.append(f"{step.path} left out: cross-entropy has its own softmax")
             model = with_graph(model, without_step(model.plan, _step_at(model.plan, step.path)))
+        elif step.operator not in MOVING:
+            break  # what comes before it is no end
     return model, changes
 
 
@@ -274,6 +277,12 @@ def _with_head(
     head = _step_at(graph, head.path)
     weight = value_at(model, graph.parameters[head.inputs[1]])
     attributes = dict(layer.attributes) if isinstance(layer, OnnxLayer) else {}
+    if len(weight.shape) != 2:
+        raise ModelError(
+            "the last product has no matrix of weights",
+            where=head.path,
+            given=f"weights {list(weight.shape)}",
+        )
     turned = bool(attributes.get("transB", 0))
     features, before = weight.shape[::-1] if turned else weight.shape
     if attributes.get("transA", 0):

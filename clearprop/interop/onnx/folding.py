@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from clearprop.interop.onnx.graph import GraphStep, HostArray, OnnxGraph, reads
-from clearprop.interop.onnx.node import OnnxNode
+from clearprop.interop.onnx.node import LARGEST, OnnxNode, TooLargeError
 from clearprop.interop.onnx.parsing import Definition, Parsed
 from clearprop.interop.onnx.rows import find_row
 from clearprop.interop.onnx.running import evaluate
@@ -16,8 +16,8 @@ from clearprop.interop.onnx.running import evaluate
 _LARGEST = 1 << 16
 """Entries: larger results are computed anew, instead of being kept with the graph."""
 
-_KEPT = {"DequantizeLinear"}
-"""What stays in the graph, because its inputs are the weights of the file."""
+_KEPT = {"DequantizeLinear", "RegexFullMatch"}
+"""What stays in the graph: its inputs are the weights of the file, or it may take any time."""
 
 
 def fold(
@@ -63,7 +63,13 @@ def _folded(
         dict(definition.attributes),
         len(step.outputs),
     )
-    output = evaluate(found, node, [constants[n] if n else None for n in step.inputs])
+    token = LARGEST.set(_LARGEST)
+    try:
+        output = evaluate(found, node, [constants[n] if n else None for n in step.inputs])
+    except TooLargeError:
+        return None
+    finally:
+        LARGEST.reset(token)
     outputs = output if isinstance(output, tuple) else (output,)
     results = dict(zip(step.outputs, outputs, strict=False))
     if all(isinstance(array, np.ndarray) and array.size <= _LARGEST for array in results.values()):

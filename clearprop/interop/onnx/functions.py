@@ -19,6 +19,9 @@ _LARGE = 1024
 _ROUNDS = 8
 """Functions call functions; none of the standard's goes deeper."""
 
+MOST_NODES = 200_000
+"""Nodes of a graph whose functions were replaced by their own; the largest models have a tenth."""
+
 _DOMAIN = "clearprop.functions"
 """The domain of the functions that take the place of operators."""
 
@@ -38,6 +41,7 @@ def expanded(proto: onnx.ModelProto) -> onnx.ModelProto:
     copy: Any = library.ModelProto()
     copy.CopyFrom(proto)
     aside = _put_aside(library, copy)
+    _check_growth(copy)
     try:
         if copy.functions:
             copy = library.inliner.inline_local_functions(copy)
@@ -54,6 +58,35 @@ def expanded(proto: onnx.ModelProto) -> onnx.ModelProto:
         raise unsupported(where, domain, operator, version)
     found: onnx.ModelProto = copy
     return found
+
+
+def _check_growth(proto: Any) -> None:
+    """Raise where functions that call functions would become too many nodes.
+
+    Raises:
+        ModelError: they would.
+    """
+    bodies = {(function.domain, function.name): function for function in proto.functions}
+    known: dict[tuple[str, str], int] = {}
+
+    def size(key: tuple[str, str], depth: int) -> int:
+        if key not in bodies:
+            return 1
+        if key not in known:
+            if depth > len(bodies):
+                raise ModelError("a function of the model calls itself", where=key[1])
+            known[key] = sum(
+                size((node.domain, node.op_type), depth + 1) for node in _nodes(bodies[key])
+            )
+        return known[key]
+
+    total = sum(size((node.domain, node.op_type), 0) for node in _nodes(proto.graph))
+    if total > MOST_NODES:
+        raise ModelError(
+            "the functions of the model are too many nodes",
+            given=f"{total:,} nodes",
+            expected=f"at most {MOST_NODES:,}",
+        )
 
 
 def _put_aside(library: Any, proto: Any) -> list[Any]:

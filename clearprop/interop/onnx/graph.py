@@ -176,7 +176,7 @@ def _graph_data(graph: OnnxGraph) -> dict[str, object]:
     }
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=8)
 def graph_from_text(text: str) -> OnnxGraph:
     """Return the graph that `graph_to_text` has written.
 

@@ -181,7 +181,8 @@ def given_by_name(
     if len(inputs) == 1 and isinstance(inputs[0], Mapping):
         return given_by_name(graph, (), {**inputs[0], **named})
     given = {**dict(zip(names, inputs, strict=False)), **named}
-    if len(inputs) > len(names) or set(given) != set(names):
+    twice = set(names[: len(inputs)]) & set(named)
+    if len(inputs) > len(names) or set(given) != set(names) or twice:
         raise ModelError(
             "the inputs are not those of the graph",
             given=f"{len(inputs)} inputs" + "".join(f", {name!r}" for name in named),
@@ -205,11 +206,26 @@ def _entered(slot: GraphSlot, value: Any, needed: bool) -> GraphValue:
         return cast(GraphValue, value)
     wanted = dtype_named(slot.dtype)
     if isinstance(value, np.ndarray | np.generic):
+        _check_range(slot, value, wanted)
         value = np.asarray(value, wanted)
         return value if needed else jnp.asarray(value)
     if jnp.dtype(value.dtype) != jax.dtypes.canonicalize_dtype(wanted):
         value = value.astype(jax.dtypes.canonicalize_dtype(wanted))
     return cast(GraphValue, value)
+
+
+def _check_range(slot: GraphSlot, value: Any, wanted: np.dtype[Any]) -> None:
+    """Raise where a whole number does not fit into the type that the file declares."""
+    if wanted.kind not in "iu" or not value.size or value.dtype == wanted:
+        return
+    limits = np.iinfo(wanted)
+    if value.min() < limits.min or value.max() > limits.max:
+        raise ShapeError(
+            f"the input {slot.name!r} has numbers that its type does not hold",
+            where=slot.name,
+            given=f"{value.min()} to {value.max()}",
+            expected=f"{slot.dtype}, {limits.min} to {limits.max}",
+        )
 
 
 _KINDS = {"f": "floats", "i": "whole numbers", "u": "whole numbers", "b": "booleans", "O": "texts"}

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextvars
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 import jax
 import numpy as np
+from jax.typing import DTypeLike
 
 from clearprop.autodiff.tape import Value, strip
 from clearprop.errors import ModelError
 from clearprop.interop.onnx.graph import HostArray, array_from_data
+from clearprop.memory import usable_memory
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,35 @@ graph is compiled; a sequence; an optional value that is empty; None where an in
 
 Attribute: TypeAlias = "int | float | str | tuple[Attribute, ...]"
 """The value of an attribute as a module keeps it. A tensor is a tuple that begins with "tensor"."""
+
+
+class TooLargeError(ModelError):
+    """An array would be larger than the memory, or than what is computed ahead."""
+
+
+LARGEST: contextvars.ContextVar[int | None] = contextvars.ContextVar("largest", default=None)
+"""How many entries an array may have while a file is loaded; None where a model runs."""
+
+
+def check_size(shape: Iterable[int], dtype: DTypeLike, where: str) -> None:
+    """Raise before an array is made that does not fit.
+
+    Raises:
+        TooLargeError: it has more entries than may be computed ahead, or more bytes than there are.
+    """
+    sizes = [int(size) for size in shape]
+    count, limit = math.prod(sizes), LARGEST.get()
+    free = usable_memory()
+    size = count * np.dtype(dtype).itemsize
+    if limit is not None and count > limit:
+        raise TooLargeError("the array is too large to be computed ahead", where=where)
+    if free is not None and size > free:
+        raise TooLargeError(
+            "the array does not fit into the memory",
+            where=where,
+            given=f"shape {sizes}, {size:,} bytes",
+            expected=f"at most {free:,} bytes",
+        )
 
 
 class ValueNeededError(ModelError):
@@ -158,6 +191,21 @@ class OnnxNode:
                 "file is exported",
             )
         return np.asarray(plain)
+
+    def axis(self, x: GraphValue, axis: int) -> int:
+        """Return an axis of an array, counted from the first one.
+
+        Raises:
+            ModelError: the array has no such axis.
+        """
+        number = len(cast("HostArray", x).shape)
+        if not -number <= axis < max(number, 1):
+            raise self.error("there is no such axis", given=f"axis {axis} of {number} axes")
+        return axis % max(number, 1)
+
+    def fits(self, shape: Iterable[int], dtype: DTypeLike) -> None:
+        """Raise if an array that is about to be made does not fit; see `check_size`."""
+        check_size(shape, dtype, str(self))
 
     def error(
         self, problem: str, *, given: str | None = None, expected: str | None = None

@@ -18,7 +18,7 @@ from clearprop.interop.onnx.graph import (
     array_to_data,
     dtype_name,
 )
-from clearprop.interop.onnx.node import Attribute
+from clearprop.interop.onnx.node import Attribute, check_size
 from clearprop.interop.onnx.reading import import_onnx
 from clearprop.interop.onnx.table import CONSTANT, DOMAINS
 from clearprop.nn.structure import Structure
@@ -171,6 +171,8 @@ class _Parser:
         return None
 
     def array(self, tensor: Any) -> HostArray:
+        if tensor.data_location == self.onnx.TensorProto.EXTERNAL:
+            raise ModelError("the data lie beside a file, and were not read", where=tensor.name)
         found = self.onnx.numpy_helper.to_array(tensor)
         if found.dtype == object:
             texts = [t.decode() if isinstance(t, bytes) else str(t) for t in found.reshape(-1)]
@@ -181,6 +183,7 @@ class _Parser:
     def dense(self, sparse: Any) -> HostArray:
         """Return a sparse tensor with its zeros."""
         values, places = self.array(sparse.values), self.array(sparse.indices).astype(np.int64)
+        check_size(sparse.dims, values.dtype, sparse.values.name)
         dense = np.zeros(tuple(sparse.dims), values.dtype)
         if places.ndim == 1:
             dense.reshape(-1)[places] = values

@@ -47,8 +47,9 @@ _FIELDS = {
 """Names of the fields of weights whose own name says nothing."""
 
 _NAMELESS = re.compile(r"^(onnx::\w+_\d+|val_\d+|_?\d+|[A-Za-z]?_?\d+|W|B|R|X|w|b|const\w*)$")
-_OWN = {"operator", "domain", "version", "attributes", "operands", "outputs", "graph", "node",
-        "plan", "needed", "replace", "parameters", "init", "after_init", "classes"}  # fmt: skip
+_OWN = {"self", "operator", "domain", "version", "attributes", "operands", "outputs", "graph",
+        "node", "plan", "needed", "replace", "parameters", "init", "after_init",
+        "classes"}  # fmt: skip
 
 
 @dataclass
@@ -89,6 +90,7 @@ def place(
     Raises:
         ModelError: a pattern fits no constant.
     """
+    graph = _with_own_statistics(graph, definitions)
     weights = _chosen(graph, definitions, parameters, constants, learned)
     readers: Counter[str] = Counter()
     for step in every_step(graph):
@@ -98,13 +100,14 @@ def place(
         scope for step in every_step(graph) for scope in {_scope_of(step, paths)} if scope
     )
     taken: set[str] = set()
+    leaves = set(paths.values())
     renamed: dict[str, str] = {}
     for step in every_step(graph):
         scope = _scope_of(step, paths)
         definition = definitions[step.path]
         alone = scope and claims[scope] == 1
         path = scope if alone else _path_of_node(definition, scope)
-        renamed[step.path] = _free(path, taken)
+        renamed[step.path] = _free(_off_weights(path, leaves), taken)
     root = _TreePart()
     for step in every_step(graph):  # so that layers stand in the order in which they are computed
         _part_at(root, renamed[step.path])
@@ -177,6 +180,29 @@ def _chosen(
     return found
 
 
+def _with_own_statistics(graph: OnnxGraph, definitions: Mapping[str, Definition]) -> OnnxGraph:
+    """Give every running average a constant of its own; an exporter merges those that are equal."""
+    readers = Counter(name for step in every_step(graph) for name in step.inputs)
+    constants = dict(graph.constants)
+
+    def changed(part: OnnxGraph) -> OnnxGraph:
+        steps = []
+        for step in part.steps:
+            inputs = list(step.inputs)
+            for position, name in enumerate(inputs):
+                at_statistic = (definitions[step.path].operator, position) in _STATISTICS
+                if at_statistic and name in graph.constants and readers[name] > 1:
+                    inputs[position] = _free(f"{name}_{'mean' if position == 3 else 'var'}",
+                                             taken)  # fmt: skip
+                    constants[inputs[position]] = graph.constants[name]
+            inner = {name: changed(one) for name, one in step.graphs.items()}
+            steps.append(replace(step, inputs=tuple(inputs), graphs=inner))
+        return replace(part, steps=tuple(steps))
+
+    taken = set(constants) | {name for step in every_step(graph) for name in step.outputs}
+    return replace(changed(graph), constants=constants)
+
+
 def _moved(graph: OnnxGraph, definitions: Mapping[str, Definition]) -> set[str]:
     """Return the constants that only moving operators read before one that takes a weight."""
     steps = list(every_step(graph))
@@ -225,8 +251,25 @@ def _paths_of_weights(
             "." not in path and name not in learned
         ):  # a name without a scope: the weight belongs to its layer
             path = f"{clean(definition.name)}.{path}"
-        paths[name] = _free(path, taken)
+        paths[name] = _beside(_free(path, taken), set(paths.values()))
     return paths
+
+
+def _beside(path: str, leaves: set[str]) -> str:
+    """Return a path that neither is, nor goes through, nor surrounds the place of a weight."""
+    path = _off_weights(path, leaves)
+    while any(leaf.startswith(f"{path}.") for leaf in leaves):
+        path += "_"
+    return path
+
+
+def _off_weights(path: str, leaves: set[str]) -> str:
+    """Return a path of a layer that neither is the place of a weight nor goes through one."""
+    words = path.split(".")
+    for end in range(1, len(words) + 1):
+        while ".".join(words[:end]) in leaves:
+            words[end - 1] += "_"
+    return ".".join(words)
 
 
 def _scope_of(step: GraphStep, paths: Mapping[str, str]) -> str:

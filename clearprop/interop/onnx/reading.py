@@ -53,7 +53,8 @@ def read_proto(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> onnx
     else:
         path = Path(source)
         if not path.is_file():
-            raise DataError("there is no such file", where=str(path))
+            problem = "this is a folder, not a file" if path.is_dir() else "there is no such file"
+            raise DataError(problem, where=str(path))
         if path.stat().st_size >= LARGEST_IN_ONE:
             raise DataError(
                 "a file of ONNX is below 2 GB; larger weights lie beside it",
@@ -64,8 +65,9 @@ def read_proto(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> onnx
         proto, folder, where = _parsed(library, path.read_bytes(), path), path.parent, str(path)
     _check_opsets(library, proto, where)
     _check_rules(library, proto if where is None else where, where)
-    for tensor in _tensors(proto.graph):
-        _check_tensor(library, tensor, folder, where)
+    for part in (proto.graph, *proto.functions):
+        for tensor in _tensors(part):
+            _check_tensor(library, tensor, folder, where)
     checked: onnx.ModelProto = proto
     return checked
 
@@ -113,14 +115,18 @@ def _check_rules(library: Any, checked: onnx.ModelProto | str, where: str | None
 
 
 def _tensors(graph: Any) -> Iterator[Any]:
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
+    """Yield the tensors of a graph or a function, also those of the graphs inside it."""
+    if hasattr(graph, "initializer"):
+        yield from graph.initializer
+        for sparse in graph.sparse_initializer:
+            yield from (sparse.values, sparse.indices)
     for node in graph.node:
         for attribute in node.attribute:
             if attribute.HasField("t"):
                 yield attribute.t
             yield from attribute.tensors
+            for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
+                yield from (sparse.values, sparse.indices) if sparse.dims else ()
             if attribute.HasField("g"):
                 yield from _tensors(attribute.g)
             for inner in attribute.graphs:

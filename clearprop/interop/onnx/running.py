@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
@@ -43,6 +44,7 @@ class Scope:
         self.layers, self.parameters = layers, parameters
         self.values: dict[str, GraphValue] = {}
         self.step: GraphStep | None = None
+        self._draws: Counter[str] = Counter() if outer is None else outer._draws
 
     def read(self, name: str) -> GraphValue:
         """Return a value by name, also one of a graph around this one.
@@ -119,6 +121,11 @@ class Scope:
             scope = scope.outer
         return False
 
+    def draws(self, path: str) -> int:
+        """Return how often the layer at a path has drawn in this run, and count one more."""
+        self._draws[path] += 1
+        return self._draws[path] - 1
+
     def inner(self, attribute: str) -> Scope:
         """Return a run of a graph of the step that is being computed.
 
@@ -187,7 +194,11 @@ def evaluate(
         if error.where is None or node.path not in error.where:
             error.where = f"{node}: {error.where}" if error.where else str(node)
         raise
-    except (TypeError, ValueError, IndexError, ZeroDivisionError, NotImplementedError) as error:
+    except (MemoryError, jax.errors.JaxRuntimeError) as error:
+        if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+            raise ModelError("there is not enough memory", where=str(node)) from error
+        raise
+    except (TypeError, ValueError, IndexError, ArithmeticError, NotImplementedError) as error:
         shapes = ", ".join(_described(value) for value in inputs)
         said = str(error).splitlines()[0] if str(error) else repr(error)
         raise ModelError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -17,6 +18,12 @@ Key = tuple[object, ...]
 
 MOST_BOUND = 64 << 20
 """Bytes of weights up to which they become constants of the compiled program."""
+
+MOST_NEEDED = 4096
+"""Bytes of inputs whose values decide shapes; larger ones, such as pictures, differ each time."""
+
+MOST_PROGRAMS = 16
+"""The programs that were used last are kept."""
 
 
 class InferenceSession:
@@ -37,7 +44,8 @@ class InferenceSession:
         self.reason: str | None = None
         self._needed = model.needed
         self._leaves, self._structure = jax.tree.flatten(model)
-        self._programs: dict[Key, Callable[..., Any] | None] = {}
+        self._programs: OrderedDict[Key, Callable[..., Any]] = OrderedDict()
+        self._open: set[Key] = set()
 
     def __call__(self, *inputs: object, **named: object) -> Any:
         """Return the outputs as arrays of JAX, or of NumPy where no program computes them.
@@ -51,14 +59,20 @@ class InferenceSession:
             return self.model(**given)
         fixed = {name: np.asarray(given[name]) for name in self._needed}
         moving = {name: value for name, value in given.items() if name not in fixed}
-        key = _key_of(fixed, moving)
+        shapes = _shapes_of({**fixed, **moving})
+        if shapes in self._open or sum(x.nbytes for x in fixed.values()) > MOST_NEEDED:
+            return self.model(**given)
+        key = (shapes, *(value.tobytes() for value in fixed.values()))
         with jax.enable_x64(True):
-            if key not in self._programs:
-                self._programs[key] = self._compiled(fixed, moving)
-            program = self._programs[key]
-            if program is not None:
-                return program(moving)
-        return self.model(**given)
+            program = self._programs.get(key) or self._compiled(fixed, moving)
+            if program is None:
+                self._open.add(shapes)
+                return self.model(**given)
+            self._programs[key] = program
+            self._programs.move_to_end(key)
+            if len(self._programs) > MOST_PROGRAMS:
+                self._programs.popitem(last=False)
+            return program(moving)
 
     def _compiled(
         self, fixed: dict[str, HostArray], moving: dict[str, Any]
@@ -76,9 +90,7 @@ class InferenceSession:
             if bound is not None:
                 return compiled
             return functools.partial(compiled, self._leaves)
-        except (ValueNeededError, TypeError) as error:
-            if isinstance(error, TypeError) and "not a valid JAX type" not in str(error):
-                raise
+        except ValueNeededError as error:
             self.reason = str(error)
             return None
 
@@ -87,8 +99,7 @@ def _is_array(value: Any) -> bool:
     return hasattr(value, "dtype") and np.dtype(value.dtype).kind not in "OUS"
 
 
-def _key_of(fixed: dict[str, HostArray], moving: dict[str, Any]) -> Key:
-    return (
-        *((name, value.dtype.str, value.shape, value.tobytes()) for name, value in fixed.items()),
-        *((name, np.dtype(v.dtype).name, tuple(v.shape)) for name, v in sorted(moving.items())),
+def _shapes_of(given: dict[str, Any]) -> Key:
+    return tuple(
+        (name, np.dtype(x.dtype).name, tuple(x.shape)) for name, x in sorted(given.items())
     )

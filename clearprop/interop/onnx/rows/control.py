@@ -177,7 +177,7 @@ def _sequence_length(node: OnnxNode, sequence: Any) -> Any:
 
 @row("SplitToSequence", known=(1,))
 def _split_to_sequence(node: OnnxNode, x: Any, sizes: Any = None) -> Any:
-    axis = node.integer("axis", 0) % len(x.shape)
+    axis = node.axis(x, node.integer("axis", 0))
     length = x.shape[axis]
     before = (slice(None),) * axis
     if sizes is None:

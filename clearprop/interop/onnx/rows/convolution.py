@@ -96,13 +96,11 @@ def _conv_transpose(node: OnnxNode, x: Any, w: Any, b: Any = None) -> Any:
     y = ops.convolution_transpose(
         _channels_last(x), kernel, None, stride=strides, dilation=dilations, groups=groups
     )
-    grown = [max(e - after, 0) for e, (_, after) in zip(extra, pairs, strict=True)]
-    if any(grown):
-        y = ops.pad(y, [(0, 0), *((0, more) for more in grown), (0, 0)])
-    cut = [
-        slice(before, size + e - after)
-        for (before, after), size, e in zip(pairs, full, extra, strict=True)
-    ]
+    # What is cut off less than nothing is added, and so are places beyond the last copy.
+    ends = [(before, after - e) for (before, after), e in zip(pairs, extra, strict=True)]
+    if any(min(end) < 0 for end in ends):
+        y = ops.pad(y, [(0, 0), *((max(-a, 0), max(-b, 0)) for a, b in ends), (0, 0)])
+    cut = [slice(max(a, 0), max(-a, 0) + size - b) for (a, b), size in zip(ends, full, strict=True)]
     y = y[(slice(None), *cut)]
     return _channels_first(y if b is None else ops.add(y, b))
 
@@ -202,7 +200,7 @@ def _average_pool(node: OnnxNode, x: Any) -> Any:
         half = len(window)
         inner = [(given[i], given[i + half]) for i in range(half)]
         if node.text("auto_pad", "NOTSET") not in ("NOTSET", ""):
-            inner = pads
+            inner = paddings(node, tuple(x.shape[2:]), window, strides, dilations)
         ones = jnp.pad(ones, [(0, 0), (0, 0), *inner], constant_values=1)
         rest = [(a - c, b - d) for (a, b), (c, d) in zip(pads, inner, strict=True)]
         counted = _windows(ones, window, strides, dilations, rest, 0.0)
@@ -252,8 +250,13 @@ def _max_unpool(node: OnnxNode, x: Any, places: Any, shape: Any = None) -> Any:
     flat = jnp.asarray(plain(places)).reshape(-1)
     if full != inner:
         flat = jnp.ravel_multi_index(jnp.unravel_index(flat, inner), full, mode="clip")
+    # The windows of a pool may overlap: then a place gets the same value more than once.
     empty = jnp.zeros(math.prod(full), x.dtype)
-    return ops.reshape(ops.scatter_add(empty, flat, ops.reshape(x, (-1,))), full)
+    return ops.reshape(lift(_set_at)(empty, flat, ops.reshape(x, (-1,))), full)
+
+
+def _set_at(x: Any, index: Any, values: Any) -> Any:
+    return jnp.asarray(x).at[index].set(values)
 
 
 @row("Col2Im", known=(1, 2))

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
@@ -15,7 +16,7 @@ from clearprop import ops
 from clearprop.autodiff import lift
 from clearprop.errors import ModelError
 from clearprop.interop.onnx.graph import dtype_named
-from clearprop.interop.onnx.node import OnnxNode
+from clearprop.interop.onnx.node import OnnxNode, ValueNeededError
 from clearprop.interop.onnx.running import allowed, plain
 from clearprop.interop.onnx.table import row
 
@@ -240,6 +241,11 @@ _SPECIAL = ("float8", "float4")
 def cast(x: Any, name: str, saturate: bool = True) -> Any:
     """Return an array as another type, by the rules of the operator Cast."""
     if name == "string":
+        if isinstance(plain(x), jax.core.Tracer):
+            raise ValueNeededError(
+                "numbers that become texts have to be known before the graph can be compiled",
+                fix="call the model outside of compiled code",
+            )
         return np.array([_as_text(value) for value in np.asarray(x).reshape(-1)], object).reshape(
             x.shape
         )

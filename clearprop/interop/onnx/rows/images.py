@@ -58,7 +58,7 @@ def _resize(node: OnnxNode, x: Any, roi: Any = None, scales: Any = None, sizes: 
     if node.version < 11:
         roi, scales, sizes = None, roi, None
     axes = node.ints("axes", range(len(x.shape)))
-    axes = tuple(axis % len(x.shape) for axis in axes)
+    axes = tuple(node.axis(x, axis) for axis in axes)
     factors = (
         [] if scales is None else [float(s) for s in node.known(scales, "the scales").reshape(-1)]
     )
@@ -183,10 +183,12 @@ def _weights(
     return table
 
 
-def _cubic(t: NDArray[np.float64], a: float) -> NDArray[np.float64]:
+def _cubic(t: Any, a: float) -> Any:
+    """Return the weights of cubic convolution at distances."""
     near = (a + 2) * t**3 - (a + 3) * t**2 + 1
     far = a * t**3 - 5 * a * t**2 + 8 * a * t - 4 * a
-    return np.where(t <= 1, near, np.where(t < 2, far, 0))
+    choose = np.where if isinstance(t, np.ndarray) else jnp.where
+    return choose(t <= 1, near, choose(t < 2, far, 0))
 
 
 @row("GridSample")
@@ -255,18 +257,13 @@ def _sampled(x: Any, places: list[Any], mode: str, padding: str, corners: bool) 
             number, i = divmod(number, len(offsets))
             place = low + offsets[i]
             t = jnp.abs(p - place)
-            if mode == "linear":
-                weight = weight * (1 - t)
-            else:
-                near = 1.25 * t**3 - 2.25 * t**2 + 1
-                far = -0.75 * t**3 + 3.75 * t**2 - 6 * t + 3
-                weight = weight * jnp.where(t <= 1, near, far)
+            weight = weight * (1 - t if mode == "linear" else _cubic(t, -0.75))
             index.append(place)
         total = total + _pixels(x, index, padding, corners) * jnp.asarray(weight)[:, None]
     return total
 
 
-@row("RoiAlign", known=())
+@row("RoiAlign")
 def _roi_align(node: OnnxNode, x: Any, boxes: Any, of: Any) -> Any:
     default = "half_pixel" if node.version >= 16 else "output_half_pixel"
     half = node.text("coordinate_transformation_mode", default) == "half_pixel"
@@ -275,6 +272,8 @@ def _roi_align(node: OnnxNode, x: Any, boxes: Any, of: Any) -> Any:
     ratio = node.integer("sampling_ratio", 0)
     if ratio <= 0:
         known = node.known(boxes, "the boxes, without a sampling_ratio,")
+        if not len(known):
+            return jnp.zeros((0, x.shape[1], height, width), x.dtype)
         counts = [_samples(box * scale, height, width, half) for box in known]
         parts = [
             _aligned(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -18,7 +19,8 @@ from clearprop.interop.onnx.table import row
 
 def _inside(places: Any, size: int) -> Any:
     places = plain(places)
-    if isinstance(places, np.ndarray):
+    if not isinstance(places, jax.core.Tracer):
+        places = np.asarray(places)
         if places.size and not (-size <= places.min() and places.max() < size):
             raise ValueError(f"a place is outside of the axis of {size}")
         return np.where(places < 0, places + size, places)
@@ -27,7 +29,7 @@ def _inside(places: Any, size: int) -> Any:
 
 @row("Gather", weights=(0,))
 def _gather(node: OnnxNode, x: Any, places: Any) -> Any:
-    axis = node.integer("axis", 0) % max(len(x.shape), 1)
+    axis = node.axis(x, node.integer("axis", 0))
     inside = _inside(places, x.shape[axis])
     if is_text(x):
         return np.take(x, node.known(inside, "the places"), axis)
@@ -36,7 +38,7 @@ def _gather(node: OnnxNode, x: Any, places: Any) -> Any:
 
 @row("GatherElements")
 def _gather_elements(node: OnnxNode, x: Any, places: Any) -> Any:
-    axis = node.integer("axis", 0) % len(x.shape)
+    axis = node.axis(x, node.integer("axis", 0))
     inside = _inside(places, x.shape[axis])
     index = tuple(
         inside
@@ -85,6 +87,8 @@ def _write(node: OnnxNode, x: Any, index: tuple[Any, ...], values: Any) -> Any:
         result = x.copy()
         result[index] = values
         return result
+    if reduction == "mul" and any(hasattr(value, "tape") for value in (x, values)):
+        raise node.error("a scatter that multiplies passes no error signal")
     if is_float(x):
         return _written_with_rule(x, index, values, reduction)
     return _written(plain(x), index, plain(values), reduction)
@@ -92,7 +96,7 @@ def _write(node: OnnxNode, x: Any, index: tuple[Any, ...], values: Any) -> Any:
 
 @row("ScatterElements", "Scatter")
 def _scatter_elements(node: OnnxNode, x: Any, places: Any, values: Any) -> Any:
-    axis = node.integer("axis", 0) % len(x.shape)
+    axis = node.axis(x, node.integer("axis", 0))
     inside = _inside(places, x.shape[axis])
     index = tuple(
         inside
@@ -111,7 +115,7 @@ def _scatter_nd(node: OnnxNode, x: Any, places: Any, values: Any) -> Any:
 
 @row("TensorScatter")
 def _tensor_scatter(node: OnnxNode, x: Any, values: Any, starts: Any = None) -> Any:
-    axis = node.integer("axis", -2) % len(x.shape)
+    axis = node.axis(x, node.integer("axis", -2))
     first = jnp.zeros(x.shape[0], jnp.int32) if starts is None else jnp.asarray(plain(starts))
     places = first[:, None] + jnp.arange(values.shape[axis])
     if node.text("mode", "linear") == "circular":
@@ -146,7 +150,9 @@ def _one_hot(node: OnnxNode, places: Any, depth: Any, values: Any) -> Any:
 @row("TopK", known=(1,))
 def _top_k(node: OnnxNode, x: Any, k: Any = None) -> Any:
     number = node.integer("k") if k is None else int(node.known(k, "k").reshape(-1)[0])
-    axis = node.integer("axis", -1) % len(x.shape)
+    axis = node.axis(x, node.integer("axis", -1))
+    if number > x.shape[axis]:
+        raise node.error("there are fewer entries", given=f"k={number} of {x.shape[axis]}")
     order = jnp.asarray(plain(x))
     descending = bool(node.integer("largest", 1))
     places = jnp.argsort(order, axis=axis, stable=True, descending=descending)

@@ -16,9 +16,16 @@ def _along_channels(values: Any, x: Any) -> Any:
     return ops.reshape(values, (1, -1, *(1,) * (len(x.shape) - 2)))
 
 
+def _is_narrow(node: OnnxNode, x: Any) -> bool:
+    """Say whether the statistics of x are computed with more bits than x has."""
+    return node.integer("stash_type", 1) == 1 and x.dtype.itemsize < 4
+
+
 @row("BatchNormalization", weights=(1, 2))
 def _batch_norm(node: OnnxNode, x: Any, scale: Any, shift: Any, mean: Any, variance: Any) -> Any:
     epsilon, momentum = node.number("epsilon", 1e-5), node.number("momentum", 0.9)
+    if node.version < 9 and not node.integer("spatial", 1):
+        raise node.error("a normalization of each place by itself (spatial=0) is not supported")
     training = node.integer("training_mode", 0) or (node.version < 14 and node.outputs > 1)
     given_mean, given_variance = mean, variance
     if training:
@@ -50,11 +57,16 @@ def _instance_norm(node: OnnxNode, x: Any, scale: Any, shift: Any) -> Any:
 
 @row("LayerNormalization", weights=(1, 2))
 def _layer_norm(node: OnnxNode, x: Any, scale: Any, shift: Any = None) -> Any:
-    first = node.integer("axis", -1) % len(x.shape)
+    first = node.axis(x, node.integer("axis", -1))
     axes = tuple(range(first, len(x.shape)))
     epsilon = node.number("epsilon", 1e-5)
-    wide = ops.astype(x, jnp.float32) if node.integer("stash_type", 1) == 1 else x
-    if node.outputs == 1 and len(axes) == 1 and len(scale.shape) == 1 and wide.dtype == x.dtype:
+    wide = ops.astype(x, jnp.float32) if _is_narrow(node, x) else x
+    if (
+        node.outputs == 1
+        and len(axes) == 1
+        and tuple(scale.shape) == tuple(x.shape[-1:])
+        and wide.dtype == x.dtype
+    ):
         return ops.layer_norm(x, scale, shift, epsilon=epsilon)
     mean = ops.mean(wide, axes, True)
     centred = ops.subtract(wide, mean)
@@ -66,9 +78,9 @@ def _layer_norm(node: OnnxNode, x: Any, scale: Any, shift: Any = None) -> Any:
 
 @row("RMSNormalization", weights=(1,))
 def _rms_norm(node: OnnxNode, x: Any, scale: Any) -> Any:
-    first = node.integer("axis", -1) % len(x.shape)
+    first = node.axis(x, node.integer("axis", -1))
     axes = tuple(range(first, len(x.shape)))
-    wide = ops.astype(x, jnp.float32) if node.integer("stash_type", 1) == 1 else x
+    wide = ops.astype(x, jnp.float32) if _is_narrow(node, x) else x
     square = ops.mean(ops.square(wide), axes, True)
     y = ops.multiply(wide, ops.rsqrt(ops.add(square, node.number("epsilon", 1e-5))))
     return ops.multiply(ops.astype(y, x.dtype), scale)
@@ -77,7 +89,7 @@ def _rms_norm(node: OnnxNode, x: Any, scale: Any) -> Any:
 @row("GroupNormalization", since=21, weights=(1, 2))
 def _group_norm(node: OnnxNode, x: Any, scale: Any, shift: Any) -> Any:
     groups = node.integer("num_groups")
-    wide = ops.astype(x, jnp.float32) if node.integer("stash_type", 1) == 1 else x
+    wide = ops.astype(x, jnp.float32) if _is_narrow(node, x) else x
     parts = ops.reshape(wide, (x.shape[0], groups, -1))
     centred = ops.subtract(parts, ops.mean(parts, -1, True))
     y = ops.multiply(

@@ -11,7 +11,7 @@ from clearprop import ops
 from clearprop.interop.onnx.graph import dtype_named
 from clearprop.interop.onnx.node import OnnxNode
 from clearprop.interop.onnx.rows.convolution import convolve_whole
-from clearprop.interop.onnx.rows.elementwise import TYPES, cast
+from clearprop.interop.onnx.rows.elementwise import TYPES, cast, is_float
 from clearprop.interop.onnx.running import plain
 from clearprop.interop.onnx.table import row
 
@@ -21,20 +21,16 @@ def _along(node: OnnxNode, values: Any, x: Any) -> Any:
     values = values if hasattr(values, "tape") else jnp.asarray(values)
     if len(values.shape) == 0 or (len(values.shape) == 1 and values.shape[0] == 1):
         return ops.reshape(values, ())
-    axis = node.integer("axis", 1) % len(x.shape)
+    axis = node.axis(x, node.integer("axis", 1))
     if len(values.shape) == 1:
         return ops.reshape(values, tuple(-1 if i == axis else 1 for i in range(len(x.shape))))
     size = node.integer("block_size", 0) or -(-x.shape[axis] // values.shape[axis])
     grown = (
         ops.repeat(values, size, axis)
-        if _is_plain_float(values)
+        if is_float(values)
         else (jnp.repeat(jnp.asarray(plain(values)), size, axis))
     )
     return grown[(slice(None),) * axis + (slice(0, x.shape[axis]),)]
-
-
-def _is_plain_float(values: Any) -> bool:
-    return np.dtype(values.dtype).name in ("float32", "float64", "float16", "bfloat16")
 
 
 def _limits(name: str) -> tuple[int, int]:
@@ -62,7 +58,7 @@ def _quantize(node: OnnxNode, x: Any, scale: Any, zero: Any = None) -> Any:
     return jnp.clip(wide, low, high).astype(jnp.int32).astype(dtype_named(name))
 
 
-@row("DequantizeLinear", weights=(1,))
+@row("DequantizeLinear")
 def _dequantize(node: OnnxNode, x: Any, scale: Any, zero: Any = None) -> Any:
     number = node.integer("output_dtype", 0)
     dtype = dtype_named(TYPES[number]) if number else scale.dtype

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from clearprop import ops
 from clearprop.interop.onnx.graph import dtype_named
 from clearprop.interop.onnx.node import OnnxNode
 from clearprop.interop.onnx.rows.elementwise import TYPES
-from clearprop.interop.onnx.running import plain
+from clearprop.interop.onnx.running import current_scope, plain
 from clearprop.interop.onnx.table import row
 from clearprop.nn.call import under_way
 
@@ -21,7 +23,11 @@ def _key(node: OnnxNode) -> Any:
     call = under_way()
     if call is not None and call.key is not None:
         return call.key_for(call.active[-1])
-    return jax.random.key(int(node.number("seed", 0.0)))
+    # The bits of the seed, the layer, and how often it has drawn in this call.
+    seed = int(np.float32(node.number("seed", 0.0)).view(np.int32))
+    key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(node.path.encode()))
+    scope = current_scope()
+    return key if scope is None else jax.random.fold_in(key, scope.draws(node.path))
 
 
 def _dtype(node: OnnxNode, default: Any) -> Any:

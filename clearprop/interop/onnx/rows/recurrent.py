@@ -60,7 +60,10 @@ def _activations(node: OnnxNode, directions: int) -> list[list[Callable[[Any], A
         title = next((key for key in _ALPHA if key.lower() == name.lower()), name)
         alpha = alphas.pop(0) if title in _WITH_ALPHA and alphas else _ALPHA.get(title, 1.0)
         beta = betas.pop(0) if title in _WITH_BETA and betas else _BETA.get(title, 0.0)
-        made.append(_clipped(_activation(node, name, alpha, beta), clip))
+        made.append(_activation(node, name, alpha, beta))
+    if clip is not None:  # of what enters a gate; the state of an LSTM passes as it is
+        gates = 2 if node.operator == "LSTM" else len(defaults)
+        made = [_clipped(f, clip) if i % len(defaults) < gates else f for i, f in enumerate(made)]
     n = len(defaults)
     return [made[i * n : (i + 1) * n] for i in range(directions)]
 

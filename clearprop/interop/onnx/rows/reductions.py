@@ -21,7 +21,7 @@ def _axes(node: OnnxNode, x: Any, axes: Any) -> tuple[int, ...] | None:
     """Return the axes that are reduced; None for no reduction at all."""
     given = axes_given(node, axes)
     if given:
-        return tuple(axis % len(x.shape) for axis in given)
+        return tuple(node.axis(x, axis) for axis in given)
     if node.integer("noop_with_empty_axes", 0):
         return None
     return tuple(range(len(x.shape)))
@@ -42,7 +42,9 @@ def _log_sum_exp(values: Any, axes: tuple[int, ...], keep: bool) -> Any:
 
 
 def _norm(values: Any, axes: tuple[int, ...], keep: bool) -> Any:
-    return ops.sqrt(ops.sum(ops.square(values), axes, keep))
+    # Squares of float16 end at 65504; the derivative at 0 is that of `ops.norm`.
+    wide = ops.astype(values, jnp.float32) if values.dtype.itemsize < 4 else values
+    return ops.astype(ops.norm(wide, 2, axes, keep), values.dtype)
 
 
 def _prod(values: Any, axes: tuple[int, ...], keep: bool) -> Any:
@@ -141,7 +143,7 @@ row("ReduceMin", known=(1,))(_extreme(False))
 
 def _running(function: Callable[..., Any], first: float) -> Callable[..., Any]:
     def computed(node: OnnxNode, x: Any, axis: Any) -> Any:
-        along = int(node.known(axis, "the axis").reshape(-1)[0]) % len(x.shape)
+        along = node.axis(x, int(node.known(axis, "the axis").reshape(-1)[0]))
         back = bool(node.integer("reverse", 0))
         y = ops.flip(x, along) if back else x
         y = function(y, along)
@@ -162,11 +164,7 @@ row("CumProd", known=(1,))(_running(ops.cumprod, 1.0))
 @row("LpNormalization")
 def _lp_normalization(node: OnnxNode, x: Any) -> Any:
     axis, p = node.integer("axis", -1), node.integer("p", 2)
-    size = (
-        ops.sum(ops.abs(x), axis, True)
-        if p == 1
-        else (ops.sqrt(ops.sum(ops.square(x), axis, True)))
-    )
+    size = ops.sum(ops.abs(x), axis, True) if p == 1 else ops.norm(x, 2, axis, True)
     zero = plain(size) == 0
     return ops.where(zero, 0, ops.divide(x, ops.where(zero, 1, size)))
 
@@ -208,7 +206,7 @@ def _filled_einsum(equation: str, *arrays: Any) -> Any:
     for term, array in zip(terms, arrays, strict=True):
         number = len(array.shape) - len(term.replace("...", "")) if "..." in term else 0
         longest = max(longest, number)
-        filled.append(term.replace("...", "".join(free[:number][::1]) if number else ""))
+        filled.append(term.replace("...", "".join(free[:number]) if number else ""))
     letters = "".join(free[:longest])
     if "->" not in equation:
         single = sorted(c for c in set(inputs) if c.isalpha() and inputs.count(c) == 1)

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import NDArray
 
 from clearprop import ops
 from clearprop.interop.onnx.graph import dtype_named
@@ -104,7 +105,7 @@ def _concat(node: OnnxNode, *arrays: Any) -> Any:
 
 @row("Split", known=(1,))
 def _split(node: OnnxNode, x: Any, sizes: Any = None) -> Any:
-    axis = node.integer("axis", 0) % len(x.shape)
+    axis = node.axis(x, node.integer("axis", 0))
     if sizes is not None:
         parts = whole(node, sizes, "the sizes of the parts")
     elif node.has("split"):
@@ -164,6 +165,7 @@ def _sliced_back(x: Any, index: Sequence[slice]) -> Any:
 @row("Expand", known=(1,))
 def _expand(node: OnnxNode, x: Any, shape: Any) -> Any:
     wanted = np.broadcast_shapes(tuple(x.shape), tuple(whole(node, shape, "the shape")))
+    node.fits(wanted, x.dtype)
     return np.broadcast_to(x, wanted) if is_text(x) else ops.broadcast_to(x, wanted)
 
 
@@ -173,6 +175,7 @@ def _tile(node: OnnxNode, x: Any, repeats: Any, axis: Any = None) -> Any:
     if node.version < 6:
         along = whole(node, axis, "the axis")[0]
         times = [times[0] if i == along else 1 for i in range(len(x.shape))]
+    node.fits([n * t for n, t in zip(x.shape, times, strict=True)], x.dtype)
     return ops.tile(x, tuple(times))
 
 
@@ -180,14 +183,19 @@ def _tile(node: OnnxNode, x: Any, repeats: Any, axis: Any = None) -> Any:
 def _constant_of_shape(node: OnnxNode, shape: Any) -> Any:
     value = node.tensor("value")
     value = np.zeros(1, np.float32) if value is None else value.reshape(-1)
-    return np.full(tuple(whole(node, shape, "the shape")), value[0], value.dtype)
+    sizes = tuple(whole(node, shape, "the shape"))
+    node.fits(sizes, value.dtype)
+    return np.full(sizes, value[0], value.dtype)
 
 
 @row("Range", known=(0, 1, 2))
 def _range(node: OnnxNode, start: Any, limit: Any, step: Any) -> Any:
     first, last, by = (node.known(value, "the range").reshape(()) for value in (start, limit, step))
+    if by == 0:
+        raise node.error("the step is 0")
     number = max(math.ceil((last.astype(float) - first.astype(float)) / by.astype(float)), 0)
     wide = np.promote_types(first.dtype, np.float32) if is_float(first) else first.dtype
+    node.fits([number], wide)
     values = first.astype(wide) + np.arange(number, dtype=wide) * by.astype(wide)
     return values.astype(first.dtype)
 
@@ -226,6 +234,7 @@ def _pad(node: OnnxNode, x: Any, pads: Any = None, value: Any = None, axes: Any 
             cut = slice(max(-before, 0), x.shape[axis] - max(-after, 0))
             x = x[(slice(None),) * axis + (cut,)]
             widths[axis] = (max(before, 0), max(after, 0))
+    node.fits([n + a + b for n, (a, b) in zip(x.shape, widths, strict=True)], x.dtype)
     mode = node.text("mode", "constant")
     if mode != "constant":
         return _pad_from_within(node, x, widths, mode)
@@ -241,14 +250,18 @@ def _pad(node: OnnxNode, x: Any, pads: Any = None, value: Any = None, axes: Any 
 
 
 def _pad_from_within(node: OnnxNode, x: Any, widths: list[tuple[int, int]], mode: str) -> Any:
-    names = {"reflect": "reflect", "edge": "edge", "wrap": "wrap"}
-    if mode not in names:
-        raise node.error("the mode of padding is unknown", given=mode, expected=", ".join(names))
+    known = ("reflect", "edge", "wrap")
+    if mode not in known:
+        raise node.error("the mode of padding is unknown", given=mode, expected=", ".join(known))
     for axis, (before, after) in enumerate(widths):
         if before or after:
-            places = np.pad(np.arange(x.shape[axis]), (before, after), names[mode])  # type: ignore[call-overload]
+            places = _padded_places(x.shape[axis], before, after, mode)
             x = ops.take(x, places, axis)
     return x
+
+
+def _padded_places(n: int, before: int, after: int, mode: Any) -> NDArray[np.int64]:
+    return np.pad(np.arange(n), (before, after), mode)
 
 
 @row("DepthToSpace")
@@ -287,7 +300,7 @@ def _reverse_sequence(node: OnnxNode, x: Any, lengths: Any) -> Any:
 
 @row("NonZero", known=(0,))
 def _non_zero(node: OnnxNode, x: Any) -> Any:
-    found = np.nonzero(node.known(x, "the entries"))
+    found = np.nonzero(np.atleast_1d(node.known(x, "the entries")))
     return np.array(found, np.int64)
 
 
