@@ -125,7 +125,7 @@ HIDDEN_ACTIVATIONS = (
     "softplus",
     "tanh",
 )
-"""The activations of hidden units: those that the engine in the page computes too."""
+"""The activations of hidden units: those that the page has formulas of for its explanations."""
 
 
 def layers_of(hidden: tuple[LayerSettings, ...], output: OutputLayer) -> tuple[DenseLayer, ...]:
@@ -138,7 +138,7 @@ def layers_of(hidden: tuple[LayerSettings, ...], output: OutputLayer) -> tuple[D
         if layer.activation not in HIDDEN_ACTIVATIONS:
             if layer.activation in ops.ACTIVATIONS:
                 reason = (
-                    "the page does not compute it"
+                    "the page has no formula of it"
                     if ops.ACTIVATIONS[layer.activation].stacks
                     else "it compares the units of a layer with each other"
                 )

@@ -9,6 +9,8 @@ export interface Activation {
   readonly slope: (x: number, y: number) => number;
 }
 
+const SELU_SCALE = 1.0507009873554804934193349852946;
+const SELU_ALPHA = 1.6732632423543772848170429916717;
 const ROOT_2_PI = Math.sqrt(2 / Math.PI);
 const DENSITY = 1 / Math.sqrt(2 * Math.PI);
 
@@ -55,4 +57,33 @@ export const ACTIVATIONS: Readonly<Record<string, Activation>> = {
     },
   },
   softplus: { value: softplus, slope: sigmoid },
+  celu: { value: (x) => (x > 0 ? x : Math.expm1(x)), slope: (x) => (x > 0 ? 1 : Math.exp(x)) },
+  selu: {
+    value: (x) => SELU_SCALE * (x > 0 ? x : SELU_ALPHA * Math.expm1(x)),
+    slope: (x) => SELU_SCALE * (x > 0 ? 1 : SELU_ALPHA * Math.exp(x)),
+  },
+  mish: {
+    value: (x) => x * Math.tanh(softplus(x)),
+    slope: (x) => {
+      const gate = Math.tanh(softplus(x));
+      return gate + x * (1 - gate * gate) * sigmoid(x);
+    },
+  },
+  log_sigmoid: { value: (x) => -softplus(-x), slope: (x) => sigmoid(-x) },
+  hard_tanh: {
+    value: (x) => Math.min(Math.max(x, -1), 1),
+    slope: (x) => (Math.abs(x) < 1 ? 1 : 0),
+  },
+  hard_sigmoid: {
+    value: (x) => Math.min(Math.max(x + 3, 0), 6) / 6,
+    slope: (x) => (Math.abs(x) < 3 ? 1 / 6 : 0),
+  },
+  hard_swish: {
+    value: (x) => (x * Math.min(Math.max(x + 3, 0), 6)) / 6,
+    slope: (x) => (Math.abs(x) < 3 ? x / 3 + 0.5 : x < 0 ? 0 : 1),
+  },
+  softsign: {
+    value: (x) => x / (1 + Math.abs(x)),
+    slope: (x) => 1 / (1 + Math.abs(x)) ** 2,
+  },
 };

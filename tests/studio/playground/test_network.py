@@ -80,7 +80,7 @@ def test_the_activations_of_hidden_units_take_each_unit_by_itself() -> None:
     assert all(ops.ACTIVATIONS[name].stacks for name in HIDDEN_ACTIVATIONS)
     with pytest.raises(ConfigurationError, match="compares the units"):
         layers_of((LayerSettings(2, "softmax"),), SIGN)
-    with pytest.raises(ConfigurationError, match="the page does not compute it"):
+    with pytest.raises(ConfigurationError, match="the page has no formula of it"):
         layers_of((LayerSettings(2, "mish"),), SIGN)
     with pytest.raises(ConfigurationError, match="relu"):
         layers_of((LayerSettings(2, "reul"),), SIGN)

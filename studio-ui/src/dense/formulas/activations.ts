@@ -40,7 +40,7 @@ function siluSlope(z: Expression): Expression {
 
 export const ACTIVATION_FORMULAS: Readonly<Record<string, ActivationFormula>> = {
   identity: { value: (z) => z, slope: () => asExpression(1) },
-  binary_step: { value: () => null, slope: () => null },
+  binary_step: { value: (z) => asExpression(evaluate(z) >= 0 ? 1 : 0), slope: () => asExpression(0) },
   sigmoid: { value: (z) => call("sigmoid", z), slope: (_, y) => product(y, difference(1, y)) },
   tanh: { value: (z) => call("tanh", z), slope: (_, y) => difference(1, power(y, 2)) },
   relu: { value: (z) => call("relu", z), slope: (z) => asExpression(isAbove(z) ? 1 : 0) },
