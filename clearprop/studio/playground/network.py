@@ -112,20 +112,8 @@ def _fitting(task: str) -> list[str]:
     return [name for name, tasks in OUTPUTS.items() if task in tasks]
 
 
-HIDDEN_ACTIVATIONS = (
-    "binary_step",
-    "elu",
-    "gelu",
-    "gelu_tanh",
-    "identity",
-    "leaky_relu",
-    "relu",
-    "sigmoid",
-    "silu",
-    "softplus",
-    "tanh",
-)
-"""The activations of hidden units: those that the page has formulas of for its explanations."""
+HIDDEN_ACTIVATIONS = tuple(sorted(name for name, row in ops.ACTIVATIONS.items() if row.stacks))
+"""The activations of hidden units: those that take each unit by itself."""
 
 
 def layers_of(hidden: tuple[LayerSettings, ...], output: OutputLayer) -> tuple[DenseLayer, ...]:
@@ -137,13 +125,9 @@ def layers_of(hidden: tuple[LayerSettings, ...], output: OutputLayer) -> tuple[D
     for layer in hidden:
         if layer.activation not in HIDDEN_ACTIVATIONS:
             if layer.activation in ops.ACTIVATIONS:
-                reason = (
-                    "the page has no formula of it"
-                    if ops.ACTIVATIONS[layer.activation].stacks
-                    else "it compares the units of a layer with each other"
-                )
                 raise ConfigurationError(
-                    f"{layer.activation} is no activation of hidden units: {reason}",
+                    f"{layer.activation} is no activation of hidden units: it compares the units "
+                    "of a layer with each other",
                     where="layers",
                     given=layer.activation,
                     expected=f"one of {', '.join(HIDDEN_ACTIVATIONS)}",

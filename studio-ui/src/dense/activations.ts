@@ -9,8 +9,8 @@ export interface Activation {
   readonly slope: (x: number, y: number) => number;
 }
 
-const SELU_SCALE = 1.0507009873554804934193349852946;
-const SELU_ALPHA = 1.6732632423543772848170429916717;
+export const SELU_SCALE = 1.0507009873554804934193349852946;
+export const SELU_ALPHA = 1.6732632423543772848170429916717;
 const ROOT_2_PI = Math.sqrt(2 / Math.PI);
 const DENSITY = 1 / Math.sqrt(2 * Math.PI);
 

@@ -13,18 +13,6 @@ from clearprop.studio.playground.docstrings import arguments_of, constants_of, f
 from clearprop.studio.playground.messages import DataKind, Feature
 from clearprop.studio.playground.network import OUTPUTS, UNFIT
 
-WITHOUT_FORMULA = {
-    "celu",
-    "hard_sigmoid",
-    "hard_swish",
-    "hard_tanh",
-    "log_sigmoid",
-    "mish",
-    "selu",
-    "softsign",
-}
-"""Activations that the page does not offer: it has no formula of them for its explanations."""
-
 
 def names(part: str) -> set[str]:
     return {one.name for one in getattr(catalog(), part)}
@@ -33,9 +21,7 @@ def names(part: str) -> set[str]:
 def test_nothing_of_the_library_is_missing() -> None:
     assert names("data") == set(get_args(DataKind))
     assert names("features") == set(get_args(Feature))
-    of_units = {n for n, row in ops.ACTIVATIONS.items() if row.stacks}
-    assert names("activations") | WITHOUT_FORMULA == of_units
-    assert not names("activations") & WITHOUT_FORMULA
+    assert names("activations") == {n for n, row in ops.ACTIVATIONS.items() if row.stacks}
     assert names("losses") == set(nn.LOSSES) - set(UNFIT)
     assert names("optimizers") == {*optim.optimizer_names(), *optim.second_order_names()}
     assert {"glorot_uniform", "he_normal", "orthogonal", "zeros"} <= names("initializers")
