@@ -217,9 +217,11 @@ class StudioServer:
         return f"<p>The studio: {link}. {WITHOUT_WIDGET}</p>"
 
     def _serve(self) -> None:
+        work = self._server.serve(sockets=[self._listening])
         try:
-            self._server.run(sockets=[self._listening])
+            asyncio.run(work)
         finally:
+            work.close()  # Ctrl-C may come before its first step; Python would warn about it
             self._listening.close()
             self.studio.close()
 
