@@ -7,6 +7,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+import onnx as library
 import pytest
 
 from clearprop import models, nn, ops, tree
@@ -14,8 +15,6 @@ from clearprop.errors import ModelError
 from clearprop.interop import onnx
 from tests.interop.onnx.export_cases import LAYERS, MODELS, STEPS, reals, whole
 from tests.interop.onnx.running import NEWEST, assert_exported, run
-
-library = pytest.importorskip("onnx")
 
 QUICK = ("Linear", "Conv2d", "BatchNorm", "MaxPool2d", "LSTM", "MultiHeadAttention", "LayerNorm")
 

@@ -17,8 +17,6 @@ from clearprop.training.predictor import Predictor
 from tests.interop.onnx.export_cases import reals
 from tests.interop.onnx.running import run
 
-pytest.importorskip("onnx")
-
 
 def assert_takes_raw(predictor: Any, raw: Any, folder: Path) -> None:
     path = onnx.save(predictor, folder / "model.onnx", raw[:2])

@@ -19,8 +19,6 @@ from clearprop.interop import onnx
 from clearprop.optim.creation import optimizer_names
 from tests.interop.onnx.export_cases import reals, whole
 
-pytest.importorskip("onnx")
-
 Batches = Callable[[int], tuple[Any, Any]]
 
 

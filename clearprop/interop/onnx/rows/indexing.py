@@ -36,16 +36,21 @@ def _gather(node: OnnxNode, x: Any, places: Any) -> Any:
     return ops.take(x, inside, axis)
 
 
+def _along(x: Any, inside: Any, axis: int) -> tuple[Any, ...]:
+    """Return the index that reads places along one axis, and itself along the others."""
+    return tuple(
+        inside
+        if i == axis
+        else np.arange(n).reshape([-1 if j == i else 1 for j in range(len(x.shape))])
+        for i, n in enumerate(inside.shape)
+    )
+
+
 @row("GatherElements")
 def _gather_elements(node: OnnxNode, x: Any, places: Any) -> Any:
     axis = node.axis(x, node.integer("axis", 0))
     inside = _inside(places, x.shape[axis])
-    index = tuple(
-        inside
-        if i == axis
-        else np.arange(n).reshape([-1 if j == i else 1 for j in range(len(x.shape))])
-        for i, n in enumerate(places.shape)
-    )
+    index = _along(x, inside, axis)
     return x[index] if is_text(x) else ops.getitem(x, index)
 
 
@@ -61,9 +66,6 @@ def _gather_nd(node: OnnxNode, x: Any, places: Any) -> Any:
     if is_text(x):
         return x[tuple(index)]
     return ops.getitem(x, tuple(index))
-
-
-_ADDING = {"none", "add"}
 
 
 def _written(x: Any, index: tuple[Any, ...], values: Any, reduction: str) -> Any:
@@ -98,12 +100,7 @@ def _write(node: OnnxNode, x: Any, index: tuple[Any, ...], values: Any) -> Any:
 def _scatter_elements(node: OnnxNode, x: Any, places: Any, values: Any) -> Any:
     axis = node.axis(x, node.integer("axis", 0))
     inside = _inside(places, x.shape[axis])
-    index = tuple(
-        inside
-        if i == axis
-        else np.arange(n).reshape([-1 if j == i else 1 for j in range(len(x.shape))])
-        for i, n in enumerate(places.shape)
-    )
+    index = _along(x, inside, axis)
     return _write(node, x, index, values)
 
 
