@@ -115,6 +115,7 @@ def test_the_double_target_values_the_action_that_the_network_chooses() -> None:
         {"target_rate": 0.05, "target_every": 1},
     ],
 )
+@pytest.mark.slow
 def test_a_network_learns_what_value_iteration_finds(options: dict[str, Any]) -> None:
     options = {**options}
     duelling = options.pop("duelling", False)
@@ -222,6 +223,7 @@ def test_report_and_diagnosis_and_folder_need_no_data(tmp_path: Path) -> None:
     assert written["algorithm"]["n_steps"] == 1
 
 
+@pytest.mark.slow
 def test_a_reward_that_is_not_finite_is_found() -> None:
     @dataclass(frozen=True)
     class Broken(CartPole):

@@ -54,6 +54,7 @@ def test_a_jacobian_vector_product_is_the_jacobian_times_the_vector() -> None:
     np.testing.assert_allclose(change, oracle, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_a_gauss_newton_product_is_that_of_the_explicit_matrix() -> None:
     def loss(z: Any) -> Any:
         return ops.mean(ops.softmax_cross_entropy(z, jnp.asarray(LABELS)))

@@ -56,6 +56,7 @@ def test_a_command_keeps_its_compiled_programs_and_reads_them_again(tmp_path: Pa
     assert files(tmp_path) == kept
 
 
+@pytest.mark.slow
 def test_a_damaged_program_is_compiled_again(tmp_path: Path) -> None:
     train(tmp_path)
     sizes = {path: path.stat().st_size for path in tmp_path.rglob("*-cache")}

@@ -174,6 +174,7 @@ def test_train_says_what_the_columns_were_taken_for(clearprop: Command, tmp_path
     )
 
 
+@pytest.mark.slow
 def test_encoding_and_lines_above_the_header_are_stored(clearprop: Command) -> None:
     table(repeated("Köln", "Ulm"), COUNTED)
     text = Path("t.csv").read_text(encoding="utf-8")
@@ -211,6 +212,7 @@ def test_a_study_says_what_the_columns_were_taken_for(clearprop: Command) -> Non
     assert re.search(r"x +number +0\.5 to 39\.5, mean 20, decimal ','", answer.out)
 
 
+@pytest.mark.slow
 def test_categories_that_only_held_out_rows_have_are_said(clearprop: Command) -> None:
     table([*repeated("a", "b")[:-1], "rare"], COUNTED)
     said = []

@@ -16,6 +16,7 @@ def curve(folder: Path) -> list[tuple[int, float]]:
     return [(event.step, event.value) for event in log.Scalars("objective/training")]
 
 
+@pytest.mark.slow
 def test_train_resume_and_fork(clearprop: Command, tmp_path: Path) -> None:
     run, fork = tmp_path / "run", tmp_path / "fork"
     values = ("--set", "epochs=3", "--set", "snapshots=0,4")

@@ -31,6 +31,7 @@ def test_standard_output_that_cannot_be_written(redirection: str, tmp_path: Path
 
 
 @pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-", "2>&- 0<&-"])
+@pytest.mark.slow
 def test_standard_error_that_cannot_be_written(redirection: str, tmp_path: Path) -> None:
     words = ("train", "xor", "--folder", "run", "--no-report", "--set", "epochs=3")
     done = run(redirection, *words, cwd=tmp_path)
@@ -93,6 +94,7 @@ def test_a_closed_number_is_not_given_to_a_file(tmp_path: Path) -> None:
     assert done.stdout.split() == ["2", "True"]  # without the mend the file gets the number
 
 
+@pytest.mark.slow
 def test_output_goes_to_what_it_names(tmp_path: Path) -> None:
     words = ("train", "xor", "--folder", "run", "--no-report", "--set", "epochs=2")
     assert run("", *words, cwd=tmp_path).returncode == cli.WELL

@@ -49,6 +49,7 @@ def test_evaluate_and_explain_say_what_the_algorithm_measures(
     assert main(["explain", folder, "--example", "100000"]) == 2
 
 
+@pytest.mark.slow
 def test_a_run_without_targets_is_evaluated_explained_reported_and_used(
     clearprop: Command,
 ) -> None:

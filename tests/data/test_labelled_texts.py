@@ -68,6 +68,7 @@ def test_what_cannot_be_learned_from(folder, tmp_path):
         data.load(folder, sequence_length=0)
 
 
+@pytest.mark.slow
 def test_docstrings_do_not_say_their_library():
     made = data.load("docstrings")
     assert made.class_names == ("jax", "numpy", "scikit-learn", "scipy")

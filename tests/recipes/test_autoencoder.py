@@ -108,6 +108,7 @@ def test_what_cannot_be_is_refused(values: Any, said: str) -> None:
         prepare("autoencoder", {**SMALL, **values}).model()
 
 
+@pytest.mark.slow
 def test_the_variational_recipe_measures_a_bound_below_the_likelihood(tmp_path: Path) -> None:
     experiment = prepare("vae", {**SMALL, "code_size": 3, "epochs": 20})
     run = experiment.train(folder=tmp_path / "run", progress=False)

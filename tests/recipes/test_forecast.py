@@ -31,6 +31,7 @@ def test_it_beats_persistence_and_last_season() -> None:
 
 
 @pytest.mark.parametrize("network", ["fsmn", "lstm"])
+@pytest.mark.slow
 def test_other_networks_train(network: str) -> None:
     values = {"network": network, "epochs": 20, "hidden_size": 8}
     experiment = prepare("forecast", values)

@@ -88,6 +88,7 @@ def test_a_text_that_says_no_values(text: str) -> None:
 # --- the search ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_best_settings_can_be_pasted_and_give_the_error_of_the_trial() -> None:
     found = search("mlp", OVER, values=BASE, trials=3, proposals=RandomProposals())
     assert len(found.trials) == 3

@@ -32,6 +32,7 @@ def test_the_parts_share_no_example_and_are_scaled_by_the_few() -> None:
     assert len(np.unique(rows.round(4), axis=0)) == len(dataset)
 
 
+@pytest.mark.slow
 def test_a_small_study_shows_every_way() -> None:
     study = OverfitStudy.of({"seeds": 1, "epochs": 60, "examples": 40, "patience": 5})
     found = study.carry_out(progress=False)

@@ -26,6 +26,7 @@ def run(name: str, **values: Any) -> tuple[Any, Any]:
     return experiment, experiment.train(progress=False)
 
 
+@pytest.mark.slow
 def test_a_text_by_an_lstm_in_bits(tmp_path: Path) -> None:
     path = tmp_path / "topics.txt"
     path.write_text(topics_text()[:6000])
@@ -82,6 +83,7 @@ def test_new_texts_are_classified_as_they_stand(
     assert "there is no column 'review'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_new_sentences_are_tagged_word_by_word(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

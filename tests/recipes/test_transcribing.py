@@ -57,6 +57,7 @@ def test_what_it_writes_is_measured(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", list(SMALL))
+@pytest.mark.slow
 def test_right_predictions_have_no_error(name: str) -> None:
     experiment, _ = trained(name)
     part = experiment.splits.test
@@ -89,6 +90,7 @@ def test_it_shows_words_and_where_it_looked(name: str) -> None:
         np.testing.assert_allclose(np.asarray(axes[0].images[0].get_array()).sum(-1), 1, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_inputs_by_name_have_a_report(tmp_path: Path) -> None:
     experiment, run = trained("caption")
     page = glass.write_report(run, experiment.splits, path=tmp_path / "report.html").read_text()

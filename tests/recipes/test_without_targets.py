@@ -134,6 +134,7 @@ def test_the_machine_is_at_least_as_good_as_that_of_scikit_learn() -> None:
     assert hidden > measures["logistic regression on pixels, accuracy"] + 0.05
 
 
+@pytest.mark.slow
 def test_pre_training_is_compared_on_the_same_samples(tmp_path: Path, capsys: Any) -> None:
     arguments = ["hidden_sizes=16,12", "pictures=150", "machine_epochs=2", "samples=2",
                  "epochs=2", "repeats=1", "test_examples=60", "data.name=digits"]  # fmt: skip

@@ -118,4 +118,5 @@ def test_a_convolution_is_counted() -> None:
 
     work = workload(convolve, x, kernel)
     assert work.convolutions == 1
+    assert work.convolved == work.operations
     assert work.operations == 2 * (2 * 6 * 6 * 4) * (3 * 3 * 3)

@@ -162,6 +162,7 @@ def test_a_run_resumes_bit_for_bit_in_new_worlds(tmp_path: Path) -> None:
         np.testing.assert_array_equal(value, nn.parameters(rest.model)[path])
 
 
+@pytest.mark.slow
 def test_an_error_of_the_environment_is_told_and_the_run_goes_on_after_it(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -251,6 +252,7 @@ def test_its_episode_moves_in_the_pictures_of_gymnasium() -> None:
     assert not isinstance(environment, EquationEnvironment)
 
 
+@pytest.mark.slow
 def test_the_command_trains_continues_and_refuses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -137,6 +137,7 @@ def test_overfitting_is_a_fault_where_the_gap_is_wide(trained: Trained) -> None:
     assert "overfitting" not in diagnose(narrow).kinds
 
 
+@pytest.mark.slow
 def test_underfitting_is_found_by_comparison_with_neighbors(digits: Any) -> None:
     train, dev = digits
     small = network(64, 1, 10, activation="tanh")

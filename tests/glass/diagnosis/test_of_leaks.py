@@ -119,6 +119,7 @@ def characters() -> Pair:
     return windows[:, :8].copy(), windows[:, 1:].copy()
 
 
+@pytest.mark.slow
 def test_attention_without_a_mask_reads_the_targets() -> None:
     part = characters()
     run = fit(Writer(False), part, loss="sequence_cross_entropy", epochs=2, progress=False)

@@ -159,6 +159,7 @@ def test_an_output_at_every_step_hides_nothing(rows: Any) -> None:
     assert not diagnose(reader(1.0, last=False), pair, "sequence_cross_entropy").findings
 
 
+@pytest.mark.slow
 def test_a_memory_of_near_steps_is_no_fault_where_every_step_has_a_target() -> None:
     draw = np.random.default_rng(0)
     x = draw.normal(size=(64, 60, 8)).astype(np.float32)
@@ -206,6 +207,7 @@ def test_nor_does_it_vanish_through_time(bad: float, digits: Parts) -> None:
     assert of("exploding_through_time", found).evidence["steps not finite"] == 1
 
 
+@pytest.mark.slow
 def test_the_last_layer_and_small_layers_are_examined_too(digits: Parts) -> None:
     (x, y), _ = digits
     low = initializers.constant(-30.0)

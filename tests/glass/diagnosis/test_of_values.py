@@ -62,6 +62,7 @@ def test_values_above_every_return_are_told_with_their_numbers(run: Run) -> None
     assert "1200" in finding.sentence.replace(",", "")
 
 
+@pytest.mark.slow
 def test_a_car_that_never_reaches_the_flag_found_no_reward() -> None:
     finding = of("no_reward_found", diagnose(trained("MountainCar-v0", repeat=1)))
     assert finding is not None

@@ -52,6 +52,7 @@ NETWORKS: dict[str, list[object]] = {
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.slow
 def test_every_place_reads_what_its_marks_reach(name: str) -> None:
     network, frame = framed(NETWORKS[name])
     opened = network.viewer.opened(network.source)
