@@ -189,6 +189,30 @@ def check_inputs(name: str, inputs: Inputs, *, may_miss_values: bool) -> None:
         )
 
 
+def in_32_bits(numbers: NDArray[np.integer], where: str | None = None) -> NDArray[np.int32]:
+    """Return whole numbers as int32.
+
+    Raises:
+        DataError: one needs more bits, and would become another number.
+
+    >>> in_32_bits(np.array([1, 2])).dtype
+    dtype('int32')
+    """
+    limits = np.iinfo(np.int32)
+    if numbers.size and not np.can_cast(numbers.dtype, np.int32):
+        least, most = numbers.min(), numbers.max()
+        if least < limits.min or most > limits.max:
+            raise DataError(
+                "a whole number needs more than 32 bits",
+                where=where,
+                given=f"{least} to {most}",
+                expected=f"{limits.min} to {limits.max}",
+                fix="x.astype(float) for quantities; for names, "
+                "x = np.unique(x, return_inverse=True)[1]",
+            )
+    return numbers.astype(np.int32, copy=False)
+
+
 def check_reconstructible(
     name: str, *, named: bool, tokens: bool, streamed: bool, prepared: bool
 ) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data import records
-from clearprop.data.checks import errors_at
+from clearprop.data.checks import errors_at, in_32_bits
 from clearprop.data.columns import Column
 from clearprop.data.fitted_columns import FittedColumn, encode_columns, features_of, fit_columns
 from clearprop.data.readings import PLAIN, Reading
@@ -214,13 +214,14 @@ class Preprocessor:
                 A dict for several inputs by name.
 
         Raises:
+            DataError: a token needs more than 32 bits.
             ShapeError: one example does not have ``input_shape``, or a name is missing.
         """
         if self.kind == "named":
             return {name: part.encode(raw[name]) for name, part in self._named(raw)}
         self._check_shape(raw)
         if self.kind == "tokens":
-            return raw.astype(np.int32, copy=False)
+            return in_32_bits(raw)
         if self.kind == "bytes":
             return self._as_bytes(raw)
         numbers = encode_columns(raw, self.columns) if self.kind == "table" else raw

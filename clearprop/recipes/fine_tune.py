@@ -17,7 +17,8 @@ from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.catalog import is_named
 from clearprop.errors import ConfigurationError
 from clearprop.interop.onnx import OnnxModel, load
-from clearprop.interop.onnx.classifying import Adapted, adapted, picture_input
+from clearprop.interop.onnx.classifying import Adapted, adapted
+from clearprop.interop.onnx.pictures import picture_input, takes_bytes, with_pixels_as_floats
 from clearprop.recipes.choice import DataChoice
 from clearprop.recipes.configuration import Listed, OptionalName, Rate
 from clearprop.recipes.pictures import check_pictures
@@ -26,13 +27,23 @@ from clearprop.recipes.recipe import FitOptions, NetworkRecipe, Patterns, Schedu
 BYTE = 255
 """Pictures are bytes; mean and deviation are given for a scale from 0 to 1."""
 
+UNSCALED = ((0.0,), (1 / BYTE,))
+"""Mean and deviation that leave pixels as they are, for a network that takes bytes."""
+
+SCALED = (
+    "get mean 0 and deviation 1 over the training part; where the network learned from pixels of "
+    "another scale, --set mean=... --set std=... (0 and 1 for pixels from 0 to 1)"
+)
+"""What is said where the scaling of the pixels is not that of the file."""
+
 
 class FineTuneRecipe(NetworkRecipe):
     """A network that was trained elsewhere learns the classes of a folder of pictures.
 
     The pictures are brought to the size and the channels that the file declares. A Softmax at the
-    end is left out, and where the number of classes is another one, a new linear layer takes the
-    place of the last one; `clearprop train` prints what was changed.
+    end is left out, and where the number of classes is another one, a new layer takes the place of
+    the last one; `clearprop train` prints what was changed. A network that takes bytes gets pixels
+    from 0 to 255, and one that takes (N, pixels) gets pictures of one channel row by row.
 
     Attributes:
         file: of ONNX; ``clearprop train --from FILE`` gives it.
@@ -78,7 +89,8 @@ class FineTuneRecipe(NetworkRecipe):
             return self.loaded()
         if "size" in given and "channels" in given:
             return self.loaded()
-        wanted = picture_input(self.network(), str(self.file))
+        network = with_pixels_as_floats(self.network(), str(self.file))
+        wanted = picture_input(network, str(self.file), flattened=True)
         of_file = {"size": wanted.size, "channels": wanted.channels}
         return self.loaded(**{**of_file, **given})
 
@@ -88,9 +100,37 @@ class FineTuneRecipe(NetworkRecipe):
         return dataset
 
     def suited(self, dataset: Dataset) -> Self:
-        """Return the recipe with the whole path of its file."""
-        file = str(Path(self.file).resolve()) if self.file is not None else None
-        return self.model_copy(update={"file": file})
+        """Return the recipe with the whole path of its file, and with the scaling of its pixels.
+
+        Raises:
+            ConfigurationError: the network takes bytes, and another scaling is asked for, or the
+                pictures are no bytes.
+        """
+        if self.file is None:
+            return self
+        changed: dict[str, object] = {"file": str(Path(self.file).resolve())}
+        # Later commands read the scaling from the run, also where the file is gone.
+        if Path(self.file).is_file() and takes_bytes(self.network()):
+            self._check_bytes(dataset)
+            changed |= {"mean": UNSCALED[0], "std": UNSCALED[1]}
+        return self.model_copy(update=changed)
+
+    def _check_bytes(self, dataset: Dataset) -> None:
+        given = (self.mean, self.std)
+        if given not in (((), ()), UNSCALED):
+            raise ConfigurationError(
+                "the network takes the bytes of pictures and scales them itself",
+                where=str(self.file),
+                given=f"mean={self.mean}, std={self.std}",
+                fix="leave mean and std out",
+            )
+        if dataset.inputs.dtype != "uint8":
+            raise ConfigurationError(
+                "the network takes the bytes of pictures",
+                where=dataset.name,
+                given=f"pictures of {dataset.inputs.dtype}",
+                expected="pictures of uint8, such as a folder of them",
+            )
 
     def settled_data(self, dataset: Dataset) -> DataChoice:
         """Return the choice that finds the same pictures again, also without the file."""
@@ -149,7 +189,10 @@ class FineTuneRecipe(NetworkRecipe):
     def told(self, preprocessor: Preprocessor, outputs: int) -> list[tuple[str, str]]:
         """Return what was changed in the network of the file."""
         changes = self._adapted(preprocessor, outputs).changes
-        return [("from", str(self.file)), *(("change", line) for line in changes)]
+        rows = [("from", str(self.file)), *(("change", line) for line in changes)]
+        if not self.mean and not self.std:
+            rows.append(("pixels", SCALED))
+        return rows
 
     def fit_options(self) -> FitOptions:
         """Return the arguments of `fit` other than data, model, loss and optimizer."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from clearprop.backend import float_dtype
 from clearprop.data import Preprocessor
+from clearprop.data.checks import in_32_bits
 from clearprop.data.sources import Inputs, Named, rows_of
 
 Array = jax.Array
@@ -76,7 +78,7 @@ class ModelInputs:
             targets: raw, (N, ...).
             rows: whole numbers, or a slice.
         """
-        kept = jax.tree.map(jnp.asarray, rows_of(inputs, rows))
+        kept = on_device(rows_of(inputs, rows))
         chosen = np.asarray(targets)[rows]
         return self.inputs(kept), jnp.asarray(self.targets(chosen))
 
@@ -84,3 +86,18 @@ class ModelInputs:
     def scales_targets(self) -> bool:
         """Whether targets are scaled: those of a regression on a prepared data set."""
         return self.preprocessor is not None and bool(self.preprocessor.target_center)
+
+
+def on_device(kept: Inputs | Named) -> object:
+    """Return kept inputs as arrays of JAX, which cuts whole numbers to 32 bits.
+
+    Raises:
+        DataError: a whole number needs more.
+    """
+
+    def placed(part: Any) -> Array:
+        wide = isinstance(part, np.ndarray) and part.dtype in (np.int64, np.uint64)
+        cut = wide and not jax.config.jax_enable_x64
+        return jnp.asarray(in_32_bits(part, "inputs") if cut else part)
+
+    return jax.tree.map(placed, kept)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data import Batch, Dataset, Preprocessor, Splits, epoch_order
+from clearprop.data.checks import in_32_bits
 from clearprop.data.environments import Environment
 from clearprop.data.forms import as_array
 from clearprop.data.frames import column_names, is_frame
@@ -320,9 +321,9 @@ def _numbers(where: str, values: Any) -> NDArray[Any]:
             fix="fill or drop what is missing",
         )
     # What is wider than the devices compute with is narrowed once, here.
-    narrower = {"f": np.float32, "i": np.int32, "u": np.int32}.get(array.dtype.kind)
-    wide = array.dtype.itemsize > 4 or array.dtype == np.uint32
-    return array.astype(narrower) if wide and narrower is not None else array
+    if array.dtype.itemsize <= 4 and array.dtype != np.uint32:
+        return array
+    return array.astype(np.float32) if array.dtype.kind == "f" else in_32_bits(array, where)
 
 
 def check_labels(part: Split, loss: Loss, outputs: tuple[int, ...], like: tuple[int, ...]) -> None:

@@ -9,6 +9,7 @@ from clearprop import nn
 from clearprop.errors import ModelError, unknown_name
 from clearprop.interop.onnx.graph import GraphSlot, GraphStep, OnnxGraph, graph_to_text, reads
 from clearprop.interop.onnx.imported import OnnxLayer, OnnxModel, OnnxScope
+from clearprop.interop.onnx.node import Attribute
 from clearprop.interop.onnx.placing import every_step
 from clearprop.nn.fields import inferred_roles, rebuild, roles, values
 
@@ -89,21 +90,62 @@ def with_channels_last(model: OnnxModel, name: str = "pictures") -> OnnxModel:
     if slot.shape is None:
         raise ModelError("the file does not say the shape of its input", where=slot.name)
     n, c, h, w = slot.shape
-    used = {*graph.constants, *graph.parameters, slot.name}
-    used.update(out for step in every_step(graph) for out in step.outputs)
-    taken = {path.partition(".")[0] for path in nn.modules(model)} | {*values(model)}
-    value, path = _unused(name, used), _unused("to_channels_first", taken)
+    layer = new_layer(model, "Transpose", perm=(0, 3, 1, 2))
+    return _with_first(model, "to_channels_first", layer, name, (n, h, w, c))
+
+
+def with_flattened(model: OnnxModel, shape: tuple[int, ...], name: str = "pictures") -> OnnxModel:
+    """Return a model of one input (N, pixels) that takes (N, H, W, C).
+
+    Its first layer is a Flatten.
+    """
+    (slot,) = model.plan.inputs
+    if slot.shape is None:
+        raise ModelError("the file does not say the shape of its input", where=slot.name)
+    layer = new_layer(model, "Flatten", axis=1)
+    return _with_first(model, "flatten_pictures", layer, name, (slot.shape[0], *shape))
+
+
+def _with_first(
+    model: OnnxModel, path: str, layer: OnnxLayer, name: str, shape: tuple[int | str, ...]
+) -> OnnxModel:
+    """Return a model of one input that begins with a layer."""
+    graph = model.plan
+    (slot,) = graph.inputs
+    value, path = unused(name, used_values(graph)), unused(path, paths_of(model))
+    step = GraphStep(path, layer.operator, (value,), (slot.name,))
+    graph = replace(
+        graph, inputs=(GraphSlot(value, slot.dtype, shape),), steps=(step, *graph.steps)
+    )
+    return with_graph(model, graph, {path: layer})
+
+
+def new_layer(model: OnnxModel, operator: str, **attributes: Attribute) -> OnnxLayer:
+    """Return a layer of one input, in the opset of a model."""
     versions = [
         layer.version
         for layer in nn.modules(model).values()
         if isinstance(layer, OnnxLayer) and not layer.domain
     ]
-    layer = OnnxLayer("Transpose", "", max(versions), (("perm", (0, 3, 1, 2)),), ("",), 1)
-    step = GraphStep(path, "Transpose", (value,), (slot.name,))
-    graph = replace(
-        graph, inputs=(GraphSlot(value, slot.dtype, (n, h, w, c)),), steps=(step, *graph.steps)
-    )
-    return with_graph(model, graph, {path: layer})
+    return OnnxLayer(operator, "", max(versions), tuple(attributes.items()), ("",), 1)
+
+
+def used_values(graph: OnnxGraph) -> set[str]:
+    """Return the names of all values of a graph."""
+    found = {*graph.constants, *graph.parameters, *(slot.name for slot in graph.inputs)}
+    return found | {out for step in every_step(graph) for out in step.outputs}
+
+
+def paths_of(model: OnnxModel) -> set[str]:
+    """Return the names that parts of a model have at its top."""
+    return {path.partition(".")[0] for path in nn.modules(model)} | {*values(model)}
+
+
+def unused(name: str, used: set[str]) -> str:
+    """Return a name that is not used yet, which begins with another."""
+    while name in used:
+        name += "_"
+    return name
 
 
 def without_step(graph: OnnxGraph, step: GraphStep) -> OnnxGraph:
@@ -129,12 +171,6 @@ def _renamed_values(graph: OnnxGraph, names: Mapping[str, str]) -> OnnxGraph:
 
 def _freed(slot: GraphSlot) -> GraphSlot:
     return slot if not slot.shape else replace(slot, shape=("batch", *slot.shape[1:]))
-
-
-def _unused(name: str, used: set[str]) -> str:
-    while name in used:
-        name += "_"
-    return name
 
 
 def _without_unread(graph: OnnxGraph) -> OnnxGraph:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from clearprop import nn
-from clearprop.autodiff.tape import Traced
+from clearprop.autodiff.tape import Traced, strip
 from clearprop.errors import ModelError, ShapeError
 from clearprop.interop.onnx.graph import (
     GraphSlot,
@@ -23,7 +23,15 @@ from clearprop.interop.onnx.graph import (
 from clearprop.interop.onnx.known import needed_inputs
 from clearprop.interop.onnx.node import Attribute, GraphValue, OnnxNode
 from clearprop.interop.onnx.rows import find_row
-from clearprop.interop.onnx.running import Scope, current_scope, evaluate
+from clearprop.interop.onnx.running import (
+    BITS_64,
+    Scope,
+    allowed,
+    current_scope,
+    evaluate,
+    holds_in_32_bits,
+    in_32_bits,
+)
 from clearprop.interop.onnx.table import unsupported
 from clearprop.nn.fields import static
 
@@ -145,7 +153,12 @@ class OnnxModel(OnnxScope):
             entered = [
                 _entered(slot, given[slot.name], slot.name in needed) for slot in graph.inputs
             ]
-            outputs = Scope(graph, layers, values).run(entered)
+            outputs = [
+                _left(slot, output)
+                for slot, output in zip(
+                    graph.outputs, Scope(graph, layers, values).run(entered), strict=True
+                )
+            ]
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
 
@@ -195,6 +208,7 @@ def _entered(slot: GraphSlot, value: Any, needed: bool) -> GraphValue:
     """Return an input as the graph takes it, with the type that the file declares.
 
     Raises:
+        ModelError: its whole numbers need 64 bits, and the program around has 32.
         ShapeError: its rank, a size or the kind of its type is another one.
     """
     if isinstance(value, list) or value is None:
@@ -208,10 +222,43 @@ def _entered(slot: GraphSlot, value: Any, needed: bool) -> GraphValue:
     if isinstance(value, np.ndarray | np.generic):
         _check_range(slot, value, wanted)
         value = np.asarray(value, wanted)
-        return value if needed else jnp.asarray(value)
+        return value if needed else jnp.asarray(_narrowed(slot, value))
+    if value.dtype.kind in "iu" and value.dtype.itemsize == 8 and not jax.config.jax_enable_x64:
+        value = _narrowed(slot, value)
     if jnp.dtype(value.dtype) != jax.dtypes.canonicalize_dtype(wanted):
         value = value.astype(jax.dtypes.canonicalize_dtype(wanted))
     return cast(GraphValue, value)
+
+
+def _narrowed(slot: GraphSlot, value: Any) -> Any:
+    """Return whole numbers with the bits of the program around.
+
+    Raises:
+        ModelError: one needs more, or they are not known and have more.
+    """
+    if isinstance(strip(value), jax.core.Tracer):
+        raise ModelError(
+            f"the input {slot.name!r} has 64 bits, and whole numbers have 32 in a larger compiled "
+            "program",
+            where=slot.name,
+            given=str(value.dtype),
+            expected=str(allowed(value.dtype)),
+            fix=BITS_64,
+        )
+    return in_32_bits(np.asarray(strip(value)), f"the input {slot.name!r}", slot.name)
+
+
+def _left(slot: GraphSlot, output: GraphValue) -> GraphValue:
+    """Return an output as the caller gets it: JAX would cut known numbers to 32 bits in silence.
+
+    Raises:
+        ModelError: its whole numbers need 64 bits, and the program around has 32.
+    """
+    if not isinstance(output, np.ndarray) or output.dtype.kind not in "iu":
+        return output
+    if holds_in_32_bits(output):
+        return output
+    return jnp.asarray(in_32_bits(output, f"the output {slot.name!r}", slot.name))
 
 
 def _check_range(slot: GraphSlot, value: Any, wanted: np.dtype[Any]) -> None:

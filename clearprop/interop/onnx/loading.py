@@ -69,7 +69,12 @@ def load(
         raise
     except DAMAGES as error:
         # The rules of ONNX leave much open, such as a text that is no UTF-8.
-        raise ModelError(f"the model is damaged: {error!r}"[:300]) from error
+        is_path = isinstance(source, str | os.PathLike)
+        raise ModelError(
+            f"the model is damaged: {error!r}"[:300],
+            where=str(source) if is_path else "the model",
+            fix="export it again, or copy the file again",
+        ) from error
 
 
 def _patterns(given: str | Sequence[str]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from jax.typing import DTypeLike
 
 from clearprop.autodiff.tape import strip
 from clearprop.errors import ClearpropError, ModelError
-from clearprop.interop.onnx.graph import GraphStep, OnnxGraph
+from clearprop.interop.onnx.graph import GraphStep, HostArray, OnnxGraph
 from clearprop.interop.onnx.node import Empty, GraphValue, OnnxNode
 from clearprop.interop.onnx.table import OperatorRow
 from clearprop.nn.module import Module
@@ -224,16 +224,35 @@ def entered(value: GraphValue, node: OnnxNode) -> GraphValue:
     """
     if not isinstance(value, np.ndarray) or value.dtype.kind in "OUS":
         return value
-    if not jax.config.jax_enable_x64 and value.dtype.kind in "iu" and value.dtype.itemsize == 8:
-        if value.size and not (_INT32.min <= value.min() and value.max() <= _INT32.max):
-            raise ModelError(
-                "a constant needs 64 bits",
-                where=str(node),
-                given=f"{value.min()} to {value.max()}",
-                fix='jax.config.update("jax_enable_x64", True) at the start of the program',
-            )
-        value = value.astype(np.int32)
-    return jnp.asarray(value)
+    return jnp.asarray(in_32_bits(value, "a constant", str(node)))
+
+
+BITS_64 = 'jax.config.update("jax_enable_x64", True) at the start of the program'
+
+
+def in_32_bits(value: HostArray, what: str, where: str) -> HostArray:
+    """Return an array whose whole numbers have 32 bits, unless JAX's 64 bits are on.
+
+    Raises:
+        ModelError: a number needs more bits.
+    """
+    wide = value.dtype.kind in "iu" and value.dtype.itemsize == 8
+    if jax.config.jax_enable_x64 or not wide:
+        return value
+    if not holds_in_32_bits(value):
+        raise ModelError(
+            f"{what} needs 64 bits, and whole numbers have 32 in a larger compiled program",
+            where=where,
+            given=f"{value.min()} to {value.max()}",
+            expected=f"{_INT32.min} to {_INT32.max}, or a call of the model by itself",
+            fix=BITS_64,
+        )
+    return value.astype(np.int32)
+
+
+def holds_in_32_bits(value: HostArray) -> bool:
+    """Say whether whole numbers of 32 bits hold those of an array."""
+    return not value.size or bool(_INT32.min <= value.min() and value.max() <= _INT32.max)
 
 
 def _hosted(output: object) -> GraphValue | tuple[object, ...]:

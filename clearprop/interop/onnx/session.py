@@ -10,14 +10,20 @@ from typing import Any, cast
 import jax
 import numpy as np
 
+from clearprop.backend import jit_convolutions
 from clearprop.interop.onnx.graph import HostArray
 from clearprop.interop.onnx.imported import OnnxModel, given_by_name
+from clearprop.interop.onnx.layouts import without_transpositions
 from clearprop.interop.onnx.node import ValueNeededError
+from clearprop.training.execution_plan import workload
 
 Key = tuple[object, ...]
 
 MOST_BOUND = 64 << 20
 """Bytes of weights up to which they become constants of the compiled program."""
+
+FEWEST_CONVOLVED = 10_000_000
+"""From this many operations in convolutions on, oneDNN is faster in spite of its calls."""
 
 MOST_NEEDED = 4096
 """Bytes of inputs whose values decide shapes; larger ones, such as pictures, differ each time."""
@@ -83,13 +89,15 @@ class InferenceSession:
 
         # Weights that are constants of the program are laid out for it once, and not at each call.
         bound = self._leaves if sum(leaf.nbytes for leaf in self._leaves) <= MOST_BOUND else None
-        program = jax.jit(run if bound is None else functools.partial(run, bound))
+        function = run if bound is None else functools.partial(run, bound)
         given = (moving,) if bound is not None else (self._leaves, moving)
         try:
-            compiled = program.lower(*given).compile()
-            if bound is not None:
-                return compiled
-            return functools.partial(compiled, self._leaves)
+            # Traced by another function: JAX keeps traces, and that by oneDNN is another one.
+            work = workload(functools.partial(function), *given)
+            jit: Any = jit_convolutions if work.convolved >= FEWEST_CONVOLVED else jax.jit
+            compiled: jax.stages.Compiled
+            compiled = jit(without_transpositions(function)).lower(*given).compile()
+            return compiled if bound is not None else functools.partial(compiled, self._leaves)
         except ValueNeededError as error:
             self.reason = str(error)
             return None

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from clearprop import nn
 from clearprop.errors import ClearpropError, ModelError
 from clearprop.interop.onnx import OnnxModel, load
-from clearprop.interop.onnx.classifying import for_pictures, picture_input, without_probabilities
 from clearprop.interop.onnx.editing import with_output
 from clearprop.interop.onnx.graph import GraphSlot, dtype_named
+from clearprop.interop.onnx.heads import without_probabilities
+from clearprop.interop.onnx.pictures import for_pictures, picture_input
 from clearprop.studio.models.made_up import EXAMPLES, LENGTH, SIDES, Output, made_up
 from clearprop.studio.models.messages import SourceEntry
 from clearprop.studio.models.opened import Opened, untrained_subject

@@ -126,21 +126,6 @@ def test_reading_and_writing_at_computed_places(tmp_path: Path) -> None:
     assert_exported(Writes(), STEPS, tmp_path, 21)
 
 
-class Unusual(nn.Module):
-    def __init__(self) -> None:
-        self.weight = nn.Parameter(jnp.asarray(reals(4, 4)))
-
-    def __call__(self, x: Any) -> Any:
-        return x @ ops.inv(self.weight)
-
-
-def test_what_has_no_counterpart_is_named_with_its_layer(tmp_path: Path) -> None:
-    model = nn.Sequential(nn.Linear(4, 4), Unusual()).init(0)
-    with pytest.raises(ModelError, match=r"layers\.1: the operation 'inv' .* cannot be written"):
-        onnx.save(model, tmp_path / "m.onnx", reals(2, 4))
-    assert not (tmp_path / "m.onnx").exists()
-
-
 class Frozen(nn.Module):
     def __call__(self, x: Any) -> Any:
         return x * np.cos(np.arange(x.shape[0]))[:, None].astype(np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,8 @@ from sklearn.datasets import load_digits
 import clearprop as cp
 from clearprop import nn
 from clearprop.autodiff import grad
-from clearprop.interop.onnx import InferenceSession, OnnxModel, load
+from clearprop.errors import ModelError, RunError
+from clearprop.interop.onnx import InferenceSession, OnnxModel, load, save
 from clearprop.nn.structure import from_structure, to_structure
 from tests.interop.onnx.graphs import FLOAT, convolutional, model_of, weights
 
@@ -83,6 +85,14 @@ def test_a_part_is_frozen_and_a_new_head_learns() -> None:
         if path.startswith("features"):
             np.testing.assert_array_equal(after[path], before[path])
     assert run.history.objective[-1] < run.history.objective[0] - 0.05
+
+
+def test_the_inputs_keep_their_names_where_a_layer_was_replaced(tmp_path: Path) -> None:
+    model = load(convolutional())
+    names = [slot.name for slot in model.plan.inputs]
+    changed = nn.replace_layer(model, "classifier", nn.Linear(4, 10)).init(0)
+    save(changed, tmp_path / "again.onnx", images(2)[0])
+    assert [slot.name for slot in load(tmp_path / "again.onnx").plan.inputs] == names
 
 
 def test_running_averages_are_not_trained() -> None:
@@ -185,3 +195,33 @@ def test_a_shape_that_depends_on_numbers_runs_step_by_step() -> None:
     session = InferenceSession(load(proto))
     x = np.array([0, 2, 0, 3], np.float32)
     np.testing.assert_array_equal(session(x), [[1, 3]])
+
+
+def test_a_folder_that_does_not_exist_is_told(tmp_path: Path) -> None:
+    model = load(convolutional())
+    with pytest.raises(RunError, match="cannot be written"):
+        save(model, tmp_path / "none" / "a.onnx")
+
+
+def test_several_outputs_cannot_be_explained_at_once() -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            self.layer = nn.Linear(4, 2)
+
+        def __call__(self, x: Any) -> Any:
+            return self.layer(x), self.layer(2 * x)
+
+    x = np.ones((1, 4), np.float32)
+    with pytest.raises(ModelError, match="output"):
+        cp.explain(Two().init(0), x, np.array([0]))
+
+
+def test_a_constant_with_too_few_entries_is_told_with_its_file(tmp_path: Path) -> None:
+    proto = convolutional()
+    kernel = next(x for x in proto.graph.initializer if len(x.dims) == 4)
+    kernel.raw_data = kernel.raw_data[:-4]
+    path = tmp_path / "damaged.onnx"
+    path.write_bytes(proto.SerializeToString())
+    with pytest.raises(ModelError) as caught:
+        load(path)
+    assert caught.value.where is not None

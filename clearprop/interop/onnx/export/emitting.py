@@ -123,7 +123,10 @@ def _needed(
             continue
         maker = by_variable[variable]
         if id(maker) in found:
-            continue
+            # Of several readers the place is that of one in a layer, if any is.
+            inherited = maker.place is None and not found[id(maker)][1][0]
+            if not inherited or not reader[0]:
+                continue
         place = reader if maker.place is None else maker.place
         found[id(maker)] = (maker, place)
         waiting += [(read, place) for read in maker.reads]
@@ -138,13 +141,42 @@ def _writes(eqn: core.JaxprEqn) -> Write:
     return write
 
 
-def refuse_draws(w: GraphWriter) -> ModelError:
+_DECOMPOSED = {"lu", "cholesky", "eigh", "eig", "svd", "qr", "geqrf", "householder_product",
+               "schur", "hessenberg", "tridiagonal", "tridiagonal_solve",
+               "triangular_solve"}  # fmt: skip
+"""Primitives of systems of equations and of decompositions."""
+
+_CALLBACKS = {"pure_callback", "io_callback", "debug_callback"}
+
+_OUTSIDE = "compute it outside of the model, and give the result to the model as an input"
+
+
+def refuse_draws(w: GraphWriter, primitive: str) -> ModelError:
     """Return the error about random numbers."""
     return w.refuse(
-        "what draws random numbers",
+        f"{_called(w, primitive)}, which draws random numbers,",
         "a graph has no keys, and would not draw the numbers of clearprop",
-        fix="leave dropout out, or export in evaluation",
+        fix="give the numbers to the model as an input; dropout draws in training alone, so a step "
+        "of training needs nn.Dropout(0)",
     )
+
+
+def _refuse(w: GraphWriter, primitive: str) -> ModelError:
+    """Return the error about a primitive without a row."""
+    what = _called(w, primitive)
+    if primitive in _DECOMPOSED:
+        why = "it solves no systems of equations and decomposes no matrices; ops.det is written"
+        return w.refuse(what, why, fix=_OUTSIDE)
+    if primitive in _CALLBACKS:
+        return w.refuse(what, "a graph calls no functions of Python", fix=_OUTSIDE)
+    return w.refuse(
+        what, "it has no counterpart there", fix=f"write it by other operations, or {_OUTSIDE}"
+    )
+
+
+def _called(w: GraphWriter, primitive: str) -> str:
+    part = f"{w.operation!r} (its part {primitive!r})" if w.operation else repr(primitive)
+    return f"the operation {part}"
 
 
 def write_equation(w: GraphWriter, eqn: core.JaxprEqn, inputs: Sequence[str]) -> list[str]:
@@ -157,11 +189,10 @@ def write_equation(w: GraphWriter, eqn: core.JaxprEqn, inputs: Sequence[str]) ->
     if name in INLINED:
         return _write_call(w, eqn, inputs)
     if name.startswith(("random_", "threefry")):
-        raise refuse_draws(w)
+        raise refuse_draws(w, name)
     found = PRIMITIVES.get(name)
     if found is None:
-        what = f"{w.operation!r} (its part {name!r})" if w.operation else repr(name)
-        raise w.refuse(f"the operation {what}", "it has no counterpart there")
+        raise _refuse(w, name)
     applied = Applied(
         name,
         tuple(inputs),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clearprop.errors import ModelError
+from clearprop.errors import ModelError, RunError
 from clearprop.interop.onnx.export.sizes import Result
 from clearprop.interop.onnx.export.writer import (
     WrittenGraph,
@@ -155,6 +155,7 @@ def write_file(proto: onnx.ModelProto, path: str | os.PathLike[str]) -> Path:
 
     Raises:
         ModelError: the model breaks the rules of ONNX.
+        RunError: the file cannot be written.
     """
     library = import_onnx()
     target = Path(path)
@@ -173,5 +174,12 @@ def write_file(proto: onnx.ModelProto, path: str | os.PathLike[str]) -> Path:
         raise ModelError(
             f"the written graph breaks the rules of ONNX: {str(error).splitlines()[0][:300]}",
             where=str(target),
+        ) from error
+    except OSError as error:
+        raise RunError(
+            "the file cannot be written",
+            where=str(target),
+            given=error.strerror or str(error),
+            fix="give a path in a folder that exists",
         ) from error
     return target

@@ -15,6 +15,7 @@ from clearprop.interop.onnx.export.preparation import prepared
 from clearprop.interop.onnx.export.protos import contents_of, to_proto, write_file
 from clearprop.interop.onnx.export.sizes import DynamicAxes, Exported, written
 from clearprop.interop.onnx.export.tracing import Notes
+from clearprop.interop.onnx.imported import OnnxModel
 from clearprop.interop.onnx.reading import import_onnx
 
 OLDEST, USUAL = 17, 21
@@ -81,6 +82,8 @@ def save(
     version = checked_opset(opset)
     prepared_model = prepared(model)
     module = prepared_model.model
+    if isinstance(module, OnnxModel):  # its layers have changed; its inputs have their names
+        input_names = input_names or [slot.name for slot in module.plan.inputs]
     inputs = named_inputs(module, example_inputs, input_names)
     weights = arrays_of(module)
 

@@ -101,8 +101,8 @@ PRIMITIVES: dict[str, Row] = {}
 OPERATIONS: dict[str, tuple[Row, Callable[[Applied, int], bool]]] = {}
 """The rows of clearprop's operations, each with a function (operation, opset) -> does it fit."""
 
-LAYERS: dict[type, tuple[LayerRow, Callable[[Called], bool]]] = {}
-"""The rows of layers, each with a function that says whether it fits a call."""
+LAYERS: dict[type, tuple[LayerRow, Callable[[Called, int], bool]]] = {}
+"""The rows of layers, each with a function (call, opset) -> does it fit."""
 
 
 def primitive(*names: str) -> Callable[[R], R]:
@@ -137,12 +137,14 @@ def operation_row(
     return register
 
 
-def layer_row(kind: type, fits: Callable[[Called], bool] = _always) -> Callable[[L], L]:
-    """Add a row for a class of layers, for calls that fit."""
+def layer_row(
+    kind: type, since: int = 1, fits: Callable[[Called], bool] = _always
+) -> Callable[[L], L]:
+    """Add a row for a class of layers, from an opset on, for calls that fit."""
 
     def register(function: L) -> L:
         _once(LAYERS, kind)
-        LAYERS[kind] = (function, fits)
+        LAYERS[kind] = (function, lambda called, opset: opset >= since and fits(called))
         return function
 
     return register

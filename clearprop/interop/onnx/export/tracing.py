@@ -29,7 +29,10 @@ from clearprop.interop.onnx.export.writer import GraphWriter
 
 @dataclass
 class _Noted:
-    """An operation or a layer as it was met during the trace."""
+    """An operation or a layer as it was met during the trace.
+
+    Of a layer that is written by its parts, only where its result is made is noted.
+    """
 
     thing: Any
     path: str
@@ -73,8 +76,10 @@ class Notes:
     def layer(
         self, path: str, module: nn.Module, inputs: tuple[object, ...], output: object
     ) -> None:
-        """Note a layer."""
+        """Note a layer; of one without a row, only where its result is made."""
         if not self.whole_layers or type(module) not in LAYERS:
+            made = [leaf for leaf in jax.tree.leaves(output) if hasattr(leaf, "dtype")]
+            self.noted.append(_Noted(None, path, [], made, {}, {}))
             return
         options = nn.current().options
         bound = inspect.signature(type(module).__call__).bind(module, *inputs, **options).arguments
@@ -124,7 +129,7 @@ class WholeTrace:
 
 
 def _of_key(w: GraphWriter, _: object) -> Names:
-    raise refuse_draws(w)
+    raise refuse_draws(w, "random key")
 
 
 def trace(
@@ -170,8 +175,9 @@ def trace(
         inputs = [None if v is None else next(extra) for v in noted.inputs]
         made = [next(extra) for v in noted.outputs if v is not None]
         if not isinstance(noted.thing, nn.Module):
+            name = "" if noted.thing is None else noted.thing.name
             own = (v for v in made if isinstance(v, core.Var))
-            places.update({v: (noted.path, noted.thing.name) for v in own if v not in places})
+            places.update({v: (noted.path, name) for v in own if v not in places})
         maker = _maker(noted, inputs, made, at, notes.opset, paths or {})
         if maker is not None:
             found.append((isinstance(noted.thing, nn.Module), maker))
@@ -228,10 +234,12 @@ def _maker(
         return None
     if any(v in made for v in inputs if isinstance(v, core.Var)):
         return None
+    if noted.thing is None:
+        return None
     if not isinstance(noted.thing, nn.Module) and noted.thing.name not in OPERATIONS:
         return None
     write = (
-        _layer_writer(noted, inputs, made, paths)
+        _layer_writer(noted, inputs, made, opset, paths)
         if isinstance(noted.thing, nn.Module)
         else _operation_writer(noted, inputs, made, opset)
     )
@@ -263,7 +271,7 @@ def _operation_writer(
 
 
 def _layer_writer(
-    noted: _Noted, inputs: list[Any], made: list[Any], paths: Mapping[str, str]
+    noted: _Noted, inputs: list[Any], made: list[Any], opset: int, paths: Mapping[str, str]
 ) -> Write | None:
     row, fits = LAYERS[type(noted.thing)]
     prefix = f"{noted.path}." if noted.path else ""
@@ -280,7 +288,7 @@ def _layer_writer(
         outputs = tuple(map(sized, made))
         return Called(noted.thing, by_argument, sizes, outputs, noted.parameters, own)
 
-    if not fits(called(["given"] * len(inputs))):
+    if not fits(called(["given"] * len(inputs)), opset):
         return None
 
     def write(w: GraphWriter, name_of: Callable[[Value], str]) -> Names:

@@ -128,8 +128,17 @@ class GraphWriter:
     # -- what many rows need --------------------------------------------------------------------
 
     def cast(self, value: str, dtype: DTypeLike) -> str:
-        """Return a value as another type."""
-        return self.node("Cast", value, to=type_number(np.dtype(dtype)))
+        """Return a value as another type.
+
+        Raises:
+            ModelError: ONNX has no such type.
+        """
+        try:
+            number = type_number(np.dtype(dtype))
+        except ModelError as error:
+            error.where = self.path or "the model"
+            raise
+        return self.node("Cast", value, to=number)
 
     def transpose(self, value: str, axes: Sequence[int]) -> str:
         """Return a value with its axes in another order; two in a row become one or none."""
@@ -216,6 +225,7 @@ def type_number(dtype: np.dtype[np.generic]) -> int:
             "the number type cannot be written as ONNX",
             given=dtype.name,
             expected=", ".join(_NUMBERS),
+            fix="compute with one of these types; a complex number as its real and imaginary part",
         )
     return found
 
@@ -237,13 +247,23 @@ def all_reads(node: WrittenNode) -> Iterator[str]:
         yield from (name for name, _, _ in graph.outputs)
 
 
+_OPTIONAL = {"Attention": 1}
+"""Operators of whose outputs only the first ones have to be there, and how many."""
+
+
 def without_unread(nodes: Sequence[WrittenNode], outputs: Sequence[str]) -> list[WrittenNode]:
-    """Return the nodes that something depends on."""
+    """Return the nodes that something depends on, without optional outputs that nothing reads."""
     wanted, kept = set(outputs), []
     for node in reversed(nodes):
         if any(name in wanted for name in node.outputs):
             for graph in node.graphs.values():
                 graph.nodes = without_unread(graph.nodes, [name for name, _, _ in graph.outputs])
+            if node.operator in _OPTIONAL and not node.domain:
+                kept_first = _OPTIONAL[node.operator]
+                read = [name if name in wanted else "" for name in node.outputs[kept_first:]]
+                while read and not read[-1]:
+                    read.pop()
+                node.outputs = [*node.outputs[:kept_first], *read]
             wanted.update(all_reads(node))
             kept.append(node)
     return kept[::-1]

@@ -193,21 +193,32 @@ def _max_pool(node: OnnxNode, x: Any) -> Any:
 @row("AveragePool")
 def _average_pool(node: OnnxNode, x: Any) -> Any:
     window, strides, dilations, pads = _geometry(node, x)
-    entries = _windows(x, window, strides, dilations, pads, 0.0)
-    ones = jnp.ones((1, 1, *x.shape[2:]), x.dtype)
+    number = _entries_that_count(node, x, window, strides, dilations, pads)
+    if any(d > 1 for d in dilations):
+        entries = _windows(x, window, strides, dilations, pads, 0.0)
+        return ops.divide(ops.sum(entries, -1), number.astype(x.dtype))
+    padded = ops.pad(x, [(0, 0), (0, 0), *pads]) if any(map(any, pads)) else x
+    y = _channels_first(ops.average_pool(_channels_last(padded), window, strides))
+    parts = math.prod(window) / number
+    return y if np.all(parts == 1) else ops.multiply(y, parts.astype(x.dtype))
+
+
+def _entries_that_count(
+    node: OnnxNode, x: Any, window: Any, strides: Any, dilations: Any, pads: Any
+) -> Any:
+    """Return by how many numbers the sum of each window is divided: (1, 1, *places)."""
+    counted = [(0, 0)] * len(window)
     if node.integer("count_include_pad", 0):
-        given = node.ints("pads", (0,) * (2 * len(window)))
-        half = len(window)
-        inner = [(given[i], given[i + half]) for i in range(half)]
-        if node.text("auto_pad", "NOTSET") not in ("NOTSET", ""):
-            inner = paddings(node, tuple(x.shape[2:]), window, strides, dilations)
-        ones = jnp.pad(ones, [(0, 0), (0, 0), *inner], constant_values=1)
-        rest = [(a - c, b - d) for (a, b), (c, d) in zip(pads, inner, strict=True)]
-        counted = _windows(ones, window, strides, dilations, rest, 0.0)
-    else:
-        counted = _windows(ones, window, strides, dilations, pads, 0.0)
-    number = ops.sum(counted, -1)
-    return ops.divide(ops.sum(entries, -1), number)
+        counted = paddings(node, tuple(x.shape[2:]), window, strides, dilations)
+    number = np.ones((1, 1))
+    for size, k, s, d, (before, after), (first, last) in zip(
+        x.shape[2:], window, strides, dilations, pads, counted, strict=True
+    ):
+        starts = np.arange(0, before + size + after - d * (k - 1), s) - before
+        places = starts[:, None] + d * np.arange(k)
+        inside = (places >= -first) & (places < size + last)
+        number = number[..., None] * inside.sum(1)
+    return number
 
 
 @row("LpPool")

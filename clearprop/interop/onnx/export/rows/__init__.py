@@ -2,6 +2,7 @@
 
 from clearprop.interop.onnx.export.rows import (
     activations,
+    attention,
     control,
     convolution,
     elementwise,
@@ -15,6 +16,7 @@ from clearprop.interop.onnx.export.rows import (
 
 __all__ = [
     "activations",
+    "attention",
     "control",
     "convolution",
     "elementwise",

@@ -24,6 +24,8 @@ def _sigmoid(w: GraphWriter, op: Applied) -> str:
 
 @operation_row("silu", fits=_floats)
 def _silu(w: GraphWriter, op: Applied) -> str:
+    if w.opset >= 24:
+        return w.node("Swish", op.inputs[0])
     return w.node("Mul", op.inputs[0], w.node("Sigmoid", op.inputs[0]))
 
 
@@ -63,9 +65,26 @@ def _gelu_tanh(w: GraphWriter, op: Applied) -> str:
     return w.node("Gelu", op.inputs[0], approximate="tanh")
 
 
-@operation_row("mish", since=18, fits=_floats)
+@operation_row("mish", fits=_floats)
 def _mish(w: GraphWriter, op: Applied) -> str:
-    return w.node("Mish", op.inputs[0])
+    if w.opset >= 18:
+        return w.node("Mish", op.inputs[0])
+    return w.node("Mul", op.inputs[0], w.node("Tanh", w.node("Softplus", op.inputs[0])))
+
+
+@operation_row("hard_swish", fits=_floats)
+def _hard_swish(w: GraphWriter, op: Applied) -> str:
+    return w.node("HardSwish", op.inputs[0])
+
+
+@operation_row("hard_sigmoid", fits=_floats)
+def _hard_sigmoid(w: GraphWriter, op: Applied) -> str:
+    return w.node("HardSigmoid", op.inputs[0], alpha=1 / 6, beta=0.5)
+
+
+@operation_row("selu", fits=_floats)
+def _selu(w: GraphWriter, op: Applied) -> str:
+    return w.node("Selu", op.inputs[0])
 
 
 @operation_row("softmax", fits=_floats)

@@ -67,7 +67,11 @@ def _counted(w: GraphWriter, eqn: Applied) -> list[str]:
     named = eqn.parameters
     (fixed, carried), closed = _loop_parts(named), named["jaxpr"]
     if named["reverse"] and len(eqn.outputs) > carried:
-        raise w.refuse("a loop backward without a sequence", "Loop goes forward")
+        raise w.refuse(
+            "a loop backward without a sequence",
+            "Loop goes forward",
+            fix="give the loop a sequence, such as the numbers of its steps: jnp.arange(length)",
+        )
 
     def write(inner: GraphWriter) -> WrittenGraph:
         own = closed.jaxpr.invars[fixed:]
@@ -136,7 +140,11 @@ def _cond(w: GraphWriter, eqn: Applied) -> list[str]:
     index, *operands = eqn.inputs
     branches = eqn.parameters["branches"]
     if len(branches) != 2:
-        raise w.refuse("a choice between several branches", "If has two")
+        raise w.refuse(
+            "a choice between several branches",
+            "If has two",
+            fix="jax.lax.cond inside jax.lax.cond",
+        )
     chosen = index if eqn.size.dtype == np.bool_ else w.cast(index, np.bool_)
     no, yes = (_graph(w, branch, operands, ()) for branch in branches)
     return w.nodes_of("If", [chosen], len(eqn.outputs), {"then_branch": yes, "else_branch": no})

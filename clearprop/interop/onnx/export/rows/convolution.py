@@ -189,7 +189,11 @@ def _reduce_window(w: GraphWriter, eqn: Applied) -> str:
     plain = set(named["base_dilation"]) == {1} and set(named["window_dilation"]) == {1}
     still = [a for a in range(len(window)) if a not in moving]
     if any(strides[a] != 1 or any(padding[a]) for a in still) or not plain or len(moving) > 3:
-        raise w.refuse("this sum over windows", "it has gaps or moves along other axes")
+        raise w.refuse(
+            "this sum over windows",
+            "it has gaps or moves along other axes",
+            fix="use a convolution, or a pooling layer along the axes between batch and channels",
+        )
     if not moving:
         return eqn.inputs[0]
     order = [*still, *moving]

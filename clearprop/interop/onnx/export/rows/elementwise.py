@@ -195,7 +195,11 @@ def _not(w: GraphWriter, eqn: Applied) -> str:
 def _select(w: GraphWriter, eqn: Applied) -> str:
     condition, *cases = eqn.inputs
     if eqn.size.dtype != np.bool_ or len(cases) != 2:
-        raise w.refuse("a choice between several cases", "the condition is no boolean")
+        raise w.refuse(
+            "a choice between several cases",
+            "the condition is no boolean",
+            fix="ops.where, once for each case",
+        )
     if eqn.output.dtype == np.bool_:
         yes = w.node("And", condition, cases[1])
         return w.node("Or", yes, w.node("And", w.node("Not", condition), cases[0]))

@@ -1,4 +1,4 @@
-"""Products of arrays."""
+"""Products of arrays, and determinants."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from string import ascii_lowercase
 
 import numpy as np
 
-from clearprop.interop.onnx.export.table import Applied, primitive
+from clearprop.interop.onnx.export.table import Applied, operation_row, primitive
 from clearprop.interop.onnx.export.writer import GraphWriter
 
 
@@ -26,7 +26,11 @@ def _dot(w: GraphWriter, eqn: Applied) -> str:
         y = w.transpose(y, [*shared_y, *summed_y, *free_y])
         return w.node("MatMul", x, y)
     if whole:
-        raise w.refuse("this product of whole numbers", "MatMul does not compute it")
+        raise w.refuse(
+            "this product of whole numbers",
+            "MatMul does not compute it",
+            fix="bring it to the form of x @ y, or cast to floats before it",
+        )
     letters = iter(ascii_lowercase)
     of_x, of_y = [""] * left.ndim, [""] * right.ndim
     for a, b in [*zip(shared_x, shared_y, strict=True), *zip(summed_x, summed_y, strict=True)]:
@@ -36,3 +40,8 @@ def _dot(w: GraphWriter, eqn: Applied) -> str:
     out = [of_x[a] for a in (*shared_x, *free_x)] + [of_y[a] for a in free_y]
     equation = f"{''.join(of_x)},{''.join(of_y)}->{''.join(out)}"
     return w.node("Einsum", x, y, equation=equation)
+
+
+@operation_row("det", fits=lambda op: op.size.dtype == np.float32)
+def _det(w: GraphWriter, op: Applied) -> str:
+    return w.node("Det", op.inputs[0])

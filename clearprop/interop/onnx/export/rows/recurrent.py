@@ -86,9 +86,9 @@ def _attributes(cell: Any, ways: int) -> dict[str, Any]:
     return given
 
 
-@layer_row(nn.LSTM, _fits)
-@layer_row(nn.GRU, _fits)
-@layer_row(nn.RNN, _fits)
+@layer_row(nn.LSTM, fits=_fits)
+@layer_row(nn.GRU, fits=_fits)
+@layer_row(nn.RNN, fits=_fits)
 def _recurrent(w: GraphWriter, call: Called) -> list[str]:
     layer = call.layer
     operator = type(layer).__name__

@@ -40,7 +40,12 @@ def _cumsum(w: GraphWriter, eqn: Applied) -> str:
 @primitive("sort")
 def _sort(w: GraphWriter, eqn: Applied) -> list[str]:
     if eqn.parameters["num_keys"] != 1:
-        raise w.refuse("sorting", "it has several keys")
+        raise w.refuse(
+            "sorting",
+            "it has several keys",
+            fix="sort by one key after the other, the last one first: each sort keeps equal ones "
+            "in their order",
+        )
     axis = eqn.parameters["dimension"]
     number = w.ints([eqn.size.shape[axis]])
     keys, places = _ordered(w, eqn.inputs[0], number, axis, largest=False)
