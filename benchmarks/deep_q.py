@@ -48,11 +48,12 @@ def clearprop_side(steps: int) -> Callable[[], float]:
         epochs=1,
     )
     setup = RunSetup.of(config)
-    import clearprop.backend as backend
 
     plan = setup.plan()
-    mesh = backend.mesh(plan.devices)
-    compiled = CompiledSteps(setup.algorithm, plan, mesh, setup.frozen, jax.random.key(1))
+    placement = setup.placement(plan)
+    compiled = CompiledSteps(
+        *(setup.algorithm, plan, placement, setup.state_shapes, setup.frozen), jax.random.key(1)
+    )
     state = compiled.put(setup.state())
     count = steps // ENVIRONMENTS
     data = compiled.put(setup.data.train.first(steps))

@@ -5,8 +5,12 @@
 
 Both are the estimators as a user calls them: `fit` with all of Fashion-MNIST, the same hidden
 layers, batch size, Adam with the same rate, epochs, and no penalty. The sides take turns in one
-process on the same cores. In a turn a side trains for one epoch, then for several. The difference
-is the time of the epochs after the first; the time of a whole call includes our compilation.
+process on the same cores. In a turn a side trains for several epochs, then for one, then again for
+several. The difference of the last two is the time of the epochs after the first. The first call
+includes our compilation; the later one finds the compiled programs.
+
+The search (`GridSearchCV`) trains with four learning rates, on three parts each, and then with the
+best; its examples are the first 6,000.
 
 Beside other programs only the time of the processor on one core means something: with two, the
 threads of scikit-learn's products wait for each other and count as busy.
@@ -26,11 +30,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
 
 from benchmarks.disturbance import Watch
 from clearprop.data import load
 from clearprop.interop.sklearn import NetworkClassifier
+from clearprop.programs import forget_programs
 
 GOAL = 3.0
 """scikit-learn's time divided by ours."""
@@ -60,19 +66,32 @@ SETTINGS = (
 )
 
 
+RATES = (3e-4, 1e-3, 3e-3, 1e-2)
+PARTS = 3
+SEARCHED = 6_000
+SEARCH_EPOCHS = 10
+
+Seconds = tuple[float, float]
+"""On the clock, and of the processor."""
+
+
 class Turn(NamedTuple):
-    """What a side took in one turn: seconds on the clock, and of the processor.
+    """What a side took in one turn.
 
     Attributes:
-        call: of the whole call of `fit`.
+        first: of the first whole call of `fit`.
+        later: of the same call once more.
         epoch: of an epoch after the first.
+        search: of a search over learning rates.
         others: the fraction of the cores that other programs used, if it is known.
         loss: of the last epoch.
         accuracy: of the first 10,000 training examples.
     """
 
-    call: tuple[float, float]
-    epoch: tuple[float, float]
+    first: Seconds
+    later: Seconds
+    epoch: Seconds
+    search: Seconds
     others: float | None
     loss: float
     accuracy: float
@@ -110,7 +129,10 @@ Side = Callable[[Setting, int, int], Any]
 SIDES: dict[str, Side] = {"clearprop": ours, "scikit-learn": theirs}
 
 
-def timed(estimator: Any, x: NDArray[Any], y: NDArray[Any]) -> tuple[float, float]:
+RATE = {"clearprop": "learning_rate", "scikit-learn": "learning_rate_init"}
+
+
+def timed(estimator: Any, x: NDArray[Any], y: NDArray[Any]) -> Seconds:
     """Train, and return the seconds on the clock and of the processor."""
     watch, began = Watch(), time.perf_counter()
     with warnings.catch_warnings():
@@ -119,24 +141,28 @@ def timed(estimator: Any, x: NDArray[Any], y: NDArray[Any]) -> tuple[float, floa
     return time.perf_counter() - began, watch.own
 
 
-def turn(side: Side, setting: Setting, x: NDArray[Any], y: NDArray[Any], epochs: int) -> Turn:
-    """Train with one epoch and with several.
+def turn(name: str, setting: Setting, x: NDArray[Any], y: NDArray[Any], epochs: int) -> Turn:
+    """Train with several epochs, with one, with several again, and search.
 
     Args:
-        side: makes an estimator of a setting, epochs and a seed.
+        name: of the side.
         setting: of the training.
         x: the examples.
         y: their classes.
-        epochs: of the second training; at least 2.
+        epochs: of the first and the third training; at least 2.
     """
-    watch = Watch()
-    first = timed(side(setting, 1, 0), x, y)
+    watch, side = Watch(), SIDES[name]
+    forget_programs()
+    first = timed(side(setting, epochs, 0), x, y)
+    single = timed(side(setting, 1, 0), x, y)
     estimator = side(setting, epochs, 0)
-    whole = timed(estimator, x, y)
-    clock, processor = ((b - a) / (epochs - 1) for a, b in zip(first, whole, strict=True))
+    later = timed(estimator, x, y)
+    clock, processor = ((b - a) / (epochs - 1) for a, b in zip(single, later, strict=True))
     accuracy = float(estimator.score(x[:10_000], y[:10_000]))
     loss = float(estimator.loss_curve_[-1])
-    return Turn(whole, (clock, processor), watch.others(), loss, accuracy)
+    searched = GridSearchCV(side(setting, SEARCH_EPOCHS, 0), {RATE[name]: RATES}, cv=PARTS)
+    search = timed(searched, x[:SEARCHED], y[:SEARCHED])
+    return Turn(first, later, (clock, processor), search, watch.others(), loss, accuracy)
 
 
 def compare(
@@ -147,15 +173,23 @@ def compare(
     turns: dict[str, list[Turn]] = {name: [] for name in SIDES}
     for r in range(rounds):
         for name in sorted(SIDES, reverse=bool(r % 2)):
-            turns[name].append(turn(SIDES[name], setting, x, y, epochs))
+            turns[name].append(turn(name, setting, x, y, epochs))
     return turns
+
+
+KINDS = {
+    "an epoch": "epoch",
+    "the first call": "first",
+    "a later call": "later",
+    "a search": "search",
+}
 
 
 def described(setting: Setting, turns: dict[str, list[Turn]]) -> str:
     """Return the ratios of the medians with the spread of the rounds, and both sides."""
     mine, other = turns["clearprop"], turns["scikit-learn"]
     lines = [f"{setting.name}: scikit-learn's time over ours (goal {GOAL:g})"]
-    for what, of in (("an epoch", "epoch"), ("the call", "call")):
+    for what, of in KINDS.items():
         told = []
         for i, where in enumerate(("on the clock", "of the processor")):
             pairs = [
@@ -169,9 +203,13 @@ def described(setting: Setting, turns: dict[str, list[Turn]]) -> str:
         shares = [one.others for one in side if one.others is not None]
         busy = f"; others used {max(shares):.0%}" if shares else ""
         lines.append(
-            f"  {name:<13}an epoch {_median(t.epoch[0] for t in side):.2f} s, "
-            f"{_median(t.epoch[1] for t in side):.2f} s of the processor; the call "
-            f"{_median(t.call[0] for t in side):.2f} s, {_median(t.call[1] for t in side):.2f} s; "
+            f"  {name:<13}"
+            + "; ".join(
+                f"{what} {_median(getattr(t, of)[0] for t in side):.2f} s, "
+                f"{_median(getattr(t, of)[1] for t in side):.2f} s of the processor"
+                for what, of in KINDS.items()
+            )
+            + "; "
             f"loss {_median(t.loss for t in side):.4f}, "
             f"accuracy {_median(t.accuracy for t in side):.4f}{busy}"
         )

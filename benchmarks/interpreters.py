@@ -17,7 +17,9 @@ from platform import python_version
 
 ROOT = Path(__file__).parent.parent
 
-PACKAGES = ("clearprop", "jax", "torch", "flax", "optax", "keras", "scikit-learn", "numpy")
+PACKAGES = (
+    *("clearprop", "jax", "torch", "flax", "optax", "keras", "onnx", "scikit-learn", "numpy"),
+)
 
 
 @dataclass(frozen=True)

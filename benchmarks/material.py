@@ -45,7 +45,7 @@ class Material:
 
 def write(configuration: Configuration, folder: Path) -> None:
     """Write the material of a configuration into a folder."""
-    inputs, targets = _examples(configuration)
+    inputs, targets = examples_of(configuration)
     np.save(folder / "inputs.npy", inputs)
     np.save(folder / "targets.npy", targets)
     arrays: dict[str, Any] = {
@@ -125,7 +125,8 @@ def first_weights(configuration: Configuration) -> Weights:
     return weights
 
 
-def _examples(configuration: Configuration) -> tuple[NDArray[Any], NDArray[np.int32]]:
+def examples_of(configuration: Configuration) -> tuple[NDArray[Any], NDArray[np.int32]]:
+    """Return inputs and targets of a configuration, real ones."""
     from clearprop import data
 
     if configuration.network in ("gpt", "writer"):

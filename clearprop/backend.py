@@ -40,13 +40,13 @@ HAS_ONEDNN = (
 )
 """Whether the CPU compiler can call oneDNN, Intel's library of convolutions."""
 
+_divided: contextvars.ContextVar[bool] = contextvars.ContextVar("divided", default=False)
+
 _by_onednn: contextvars.ContextVar[bool] = contextvars.ContextVar("by_onednn", default=False)
 
-MOST_OF_MAPPINGS = 0.6
-"""Fraction of the mappings of memory that compiled programs and everything else may use."""
-
-BATCH = "batch"
-"""Name of the mesh axis over which the examples of a batch are sharded."""
+DATA, MODEL = "data", "model"
+"""The axes of a mesh: over the first the examples of a batch are divided, over the second the
+parameters of layers."""
 
 
 def key(seed: int | Array) -> Array:
@@ -81,50 +81,45 @@ def jit_convolutions(function: Callable[..., Result], **options: Any) -> Callabl
     if not HAS_ONEDNN or jax.default_backend() != "cpu":
         return jax.jit(function, **options)
 
+    return jax.jit(
+        _under(_by_onednn, function),
+        compiler_options={"xla_cpu_experimental_onednn_custom_call": True},
+        **options,
+    )
+
+
+def dividing_layers(function: Callable[..., Result]) -> Callable[..., Result]:
+    """Return a function to compile in which `layers_are_divided`."""
+    return _under(_divided, function)
+
+
+def _under(
+    said: contextvars.ContextVar[bool], function: Callable[..., Result]
+) -> Callable[..., Result]:
+    """Return a function during which something is said to the layers and operations in it."""
+
     @functools.wraps(function)
     def traced(*inputs: Any, **keywords: Any) -> Result:
-        token = _by_onednn.set(True)
+        token = said.set(True)
         try:
             return function(*inputs, **keywords)
         finally:
-            _by_onednn.reset(token)
+            said.reset(token)
 
-    return jax.jit(
-        traced, compiler_options={"xla_cpu_experimental_onednn_custom_call": True}, **options
-    )
+    return traced
+
+
+def layers_are_divided() -> bool:
+    """Say whether the program that is being traced divides the parameters of layers over devices.
+
+    Then a layer does not join arrays along an axis that is divided: their parts would be sent.
+    """
+    return _divided.get()
 
 
 def convolves_by_onednn() -> bool:
     """Say whether oneDNN computes the convolutions of the program that is being traced."""
     return _by_onednn.get()
-
-
-def make_room_for_programs() -> None:
-    """Forget all compiled programs where they are about to exhaust the mappings of the process.
-
-    JAX keeps the last 4,096 programs of a function. Each has some to some hundred mappings of
-    memory, and Linux gives a process 65,530 by default: a search over some hundred networks would
-    end in the compiler's "Cannot allocate memory". Programs that are needed are compiled again.
-    """
-    if _mappings() > MOST_OF_MAPPINGS * _most_mappings():
-        jax.clear_caches()
-
-
-def _mappings() -> int:
-    try:
-        with open("/proc/self/maps", "rb") as file:
-            return sum(1 for _ in file)
-    except OSError:
-        return 0
-
-
-@functools.cache
-def _most_mappings() -> float:
-    try:
-        with open("/proc/sys/vm/max_map_count", "rb") as file:
-            return int(file.read())
-    except (OSError, ValueError):
-        return float("inf")
 
 
 def float_dtype() -> np.dtype[np.generic]:
@@ -143,28 +138,33 @@ def devices() -> list[jax.Device]:
     return list(jax.devices())
 
 
-def mesh(count: int | None = None) -> Mesh:
-    """Return a mesh over the first ``count`` devices (by default all), with the axis ``batch``.
+def mesh(count: int | None = None, *, parts: int = 1) -> Mesh:
+    """Return a mesh over the first devices, with the axes ``data`` and ``model``.
+
+    Args:
+        count: along ``data``; by default all.
+        parts: along ``model``.
 
     Raises:
-        ConfigurationError: there are fewer devices than ``count``.
+        ConfigurationError: there are fewer devices.
 
-    >>> mesh(1).shape["batch"]
-    1
+    >>> dict(mesh(1).shape)
+    {'data': 1, 'model': 1}
     """
     known = devices()
-    count = len(known) if count is None else count
-    if not 1 <= count <= len(known):
+    count = len(known) // parts if count is None else count
+    wanted = count * parts
+    if not 1 <= wanted <= len(known):
         raise ConfigurationError(
             "there are fewer devices than asked for",
-            given=f"devices={count}",
+            given=f"devices={wanted}",
             expected=f"a number from 1 to {len(known)} ({known[0].platform})",
-            fix=f"set JAX_NUM_CPU_DEVICES={count} in the environment, or call "
-            f"clearprop.configure_cpu(devices={count}) right after the imports of the program"
-            if count > 1 and known[0].platform == "cpu"
+            fix=f"set JAX_NUM_CPU_DEVICES={wanted} in the environment, or call "
+            f"clearprop.configure_cpu(devices={wanted}) right after the imports of the program"
+            if wanted > 1 and known[0].platform == "cpu"
             else None,
         )
-    return Mesh(np.array(known[:count]), (BATCH,))
+    return Mesh(np.array(known[:wanted]).reshape(count, parts), (DATA, MODEL))
 
 
 def replicated(over: Mesh) -> NamedSharding:
@@ -174,19 +174,19 @@ def replicated(over: Mesh) -> NamedSharding:
 
 def sharded(over: Mesh, axis: int = 0) -> NamedSharding:
     """Return the sharding that splits an array's axis over the devices of a mesh."""
-    return NamedSharding(over, PartitionSpec(*[None] * axis, BATCH))
+    return NamedSharding(over, PartitionSpec(*[None] * axis, DATA))
 
 
-def describe(over: Mesh) -> dict[str, str | int]:
-    """Return a description of the devices for the run folder, in plain types.
+def describe(count: int) -> dict[str, str | int]:
+    """Return a description of some devices for the run folder, in plain types.
 
-    >>> describe(mesh(1))["devices"]
+    >>> describe(1)["devices"]
     1
     """
-    first: jax.Device = over.devices.flat[0]
+    first = devices()[0]
     return {
         "platform": first.platform,
         "kind": first.device_kind,
-        "devices": over.size,
+        "devices": count,
         "jax": jax.__version__,
     }

@@ -90,7 +90,12 @@ def call_size(function: Callable[..., Any], *inputs: object, **static: object) -
         static: arguments by name.
     """
     jitted: Any = function
-    found = jitted.lower(*inputs, **static).compile().memory_analysis()
+    return size_of_program(jitted.lower(*inputs, **static).compile())
+
+
+def size_of_program(program: jax.stages.Compiled) -> CallSize | None:
+    """Return what a call of a compiled program takes; None if it is unknown."""
+    found = program.memory_analysis()
     if found is None:
         return None
     outputs = found.output_size_in_bytes - found.alias_size_in_bytes

@@ -80,7 +80,7 @@ class Option:
     Attributes:
         name: of the keyword argument.
         value: that it should have.
-        key: for ``--set``, such as ``data.ignore``; the option ``target`` has a word of its own.
+        key: for ``--set``, such as ``data.ignore``; a target and a mesh have words of their own.
     """
 
     name: str
@@ -98,6 +98,8 @@ class Option:
         text = _shell_value(self.value)
         if self.key == "data.target":
             return f"--target {shlex.quote(text)}"
+        if self.key == "mesh":
+            return f"--mesh {text}"
         return f"--set {shlex.quote(f'{self.key}={text}')}"
 
 
@@ -159,6 +161,8 @@ def run_option(name: str, value: object) -> Fix:
 
     >>> for_shell(run_option("batch_size", 120) + " or less")
     '--set batch_size=120 or less'
+    >>> for_shell(run_option("mesh", {"data": 4, "model": 2}))
+    '--mesh data=4,model=2'
     """
     return Fix(Option(name, value, name))
 
@@ -194,6 +198,8 @@ def for_shell(text: str) -> str:
 
 
 def _shell_value(value: object) -> str:
+    if isinstance(value, dict):
+        return ",".join(f"{name}={size}" for name, size in value.items())
     if isinstance(value, tuple):
         return "x".join(map(str, value))
     if isinstance(value, list):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import ipaddress
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,10 @@ os.environ["JAX_COMPILATION_CACHE_DIR"] = ""  # commands keep no compiled progra
 
 # Two devices also on a machine with one core, so that every test of sharding runs.
 configure_cpu(devices=2)
+
+# What a shell starts in the background ignores Ctrl-C, and so would the processes of tests.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # JAX compiles at the first example of a shape, so a deadline would only measure the compiler.
 _common = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -89,9 +94,9 @@ def _programs_let_go() -> Iterator[None]:
         statm.is_file()
         and int(statm.read_text().split()[1]) * os.sysconf("SC_PAGESIZE") > MOST_MEMORY
     ):
-        import jax
+        from clearprop.programs import forget_programs
 
-        jax.clear_caches()
+        forget_programs()
 
 
 @pytest.fixture(autouse=True)

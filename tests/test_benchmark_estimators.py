@@ -35,7 +35,8 @@ def test_the_settings_are_the_same(setting: Setting) -> None:
 
 def test_the_ratio_is_that_of_the_medians() -> None:
     def took(call: float, epoch: float) -> Turn:
-        return Turn((call, call), (epoch, 2 * epoch), None, 0.5, 0.9)
+        later = (call / 2, call / 2)
+        return Turn((call, call), later, (epoch, 2 * epoch), (7, 7), None, 0.5, 0.9)
 
     turns = {
         "clearprop": [took(2, 1), took(2, 1), took(9, 4)],
@@ -43,4 +44,5 @@ def test_the_ratio_is_that_of_the_medians() -> None:
     }
     told = described(SMALL, turns)
     assert "an epoch: 3.00 (0.75-3.00) on the clock, 3.00 (0.75-3.00) of the processor" in told
-    assert "the call: 4.00 (0.89-4.00) on the clock" in told
+    assert "the first call: 4.00 (0.89-4.00) on the clock" in told
+    assert "a search: 1.00 (1.00-1.00) on the clock" in told

@@ -34,7 +34,9 @@ from clearprop.recipes.configuration import assigned
 
 ROOT = Path(__file__).parents[1] / "clearprop"
 FLOORS = ("data", "training", "recipes", "cli", "models", "backend.py")
-RUN_OPTIONS = {"batch_size", "micro_batch_size", "epochs", "learning_rate", "seed", "optimizer"}
+RUN_OPTIONS = {
+    *("batch_size", "micro_batch_size", "epochs", "learning_rate", "mesh", "optimizer", "seed"),
+}
 FRACTIONS = {"dev", "test"}
 
 VALUES: dict[str, Any] = {

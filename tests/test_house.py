@@ -105,7 +105,9 @@ def test_a_lesson_prints_what_it_says(lesson: Path, monkeypatch: pytest.MonkeyPa
         assert printed.getvalue() == expected, f"block {number} of {lesson.name}"
 
 
-@pytest.mark.parametrize("page", ["training.md", "algorithms.md", "sklearn.md", "onnx.md"])
+@pytest.mark.parametrize(
+    "page", ["training.md", "algorithms.md", "scale.md", "sklearn.md", "onnx.md"]
+)
 def test_a_page_prints_what_it_says(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     test_a_lesson_prints_what_it_says(DOCS / page, monkeypatch)
 

@@ -64,6 +64,18 @@ SIDES = (
         "error of every step, check for values that are not finite, events, progress bar",
     ),
     Side(
+        "clearprop, ONNX",
+        "ours",
+        "train_imported",
+        "onnx",
+        "cp.fit likewise, of the model that was written as ONNX and read again",
+        (
+            ("generation", "it does not learn"),
+            ("gan", "its loop has two networks"),
+            ("dcgan", "its loop has two networks"),
+        ),
+    ),
+    Side(
         GOAL,
         "pytorch",
         "train_eager",

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
 import jax.numpy as jnp
 
 from benchmarks.configurations import Configuration
@@ -27,6 +31,25 @@ WITHOUT_END = 1_000_000_000
 
 def train(material: Material, passed: Passed) -> None:
     """Train without end."""
+    _train(material, passed, lambda model, _: model)
+
+
+def train_imported(material: Material, passed: Passed) -> None:
+    """Train without end what was written as ONNX and read again."""
+    from clearprop.interop import onnx
+
+    def imported(model: nn.Module, examples: Array) -> nn.Module:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.onnx"
+            onnx.save(model, path, examples)
+            return onnx.load(path)
+
+    _train(material, passed, imported)
+
+
+def _train(
+    material: Material, passed: Passed, carried: Callable[[nn.Module, Array], nn.Module]
+) -> None:
     configure_cpu()
     configuration = material.configuration
     model = model_of(configuration).init(0)
@@ -45,6 +68,7 @@ def train(material: Material, passed: Passed) -> None:
         _write(model, material, passed)
     if configuration.network in ("gan", "dcgan"):
         _play(model, material, passed)
+    model = carried(model, jnp.asarray(material.inputs[: configuration.batch_size]))
     losses = {"gpt": "sequence_cross_entropy", "autoencoder": "mean_squared_error"}
     own = material.inputs if configuration.network == "autoencoder" else material.targets
     fit(

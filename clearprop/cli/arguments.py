@@ -78,6 +78,11 @@ _LOG = Argument(
     "tensorboard: write event files of TensorBoard too, into RUN/tensorboard",
     {"metavar": "FORM"},
 )
+_MESH = Argument(
+    "--mesh",
+    "the devices by axes, such as data=4,model=2; data=-1 takes all",
+    {"metavar": "AXIS=N,..."},
+)
 _NO_REPORT = Argument("--no-report", "write no report", {"action": "store_true"})
 _RECIPES = "recipes:\n" + "\n".join(f"  {name:14} {row.summary}" for name, row in RECIPES.items())
 
@@ -102,6 +107,7 @@ COMMANDS: dict[str, Command] = {
             _DATA,
             _TARGET,
             _SET,
+            _MESH,
             _FOLDER,
             _LOG,
             _NO_REPORT,
@@ -135,7 +141,7 @@ COMMANDS: dict[str, Command] = {
     "resume": Command(
         "training.run_resume",
         "continue an interrupted run",
-        (_RUN, _LOG, _NO_REPORT),
+        (_RUN, _MESH, _LOG, _NO_REPORT),
     ),
     "fork": Command(
         "training.run_fork",

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import math
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from clearprop import glass, nn, tree
+from clearprop.backend import DATA, MODEL
 from clearprop.cli.datasets import say_columns
 from clearprop.cli.inference import shown_error
 from clearprop.cli.inspection import extras_of
 from clearprop.cli.interrupts import INTERRUPTED
 from clearprop.cli.output import complain, say
 from clearprop.cli.runs import existing_run, new_run
+from clearprop.cpu import configure_cpu
 from clearprop.errors import ConfigurationError, unknown_name
 from clearprop.glass.wording import measure
 from clearprop.recipes import find_recipe
 from clearprop.recipes.choice import DataSource
 from clearprop.recipes.columns import aligned
-from clearprop.recipes.configuration import assigned
+from clearprop.recipes.configuration import assigned, taken_axes
 from clearprop.recipes.experiment import OWN_ERRORS, Experiment, of_run, prepare
 from clearprop.recipes.hyperparameter_search import Trial, search
 from clearprop.recipes.study import FIGURES, Study, claim, write_results
 from clearprop.training import Event, Run
+from clearprop.training.execution_plan import of_config
 from clearprop.training.run_config import read_config
 from clearprop.training.run_folder import SNAPSHOTS
 from clearprop.training.snapshots import check_kept
@@ -43,9 +48,28 @@ def run_train(arguments: argparse.Namespace) -> int:
     if issubclass(kind, Study):
         return study(kind, arguments)
     check_log(arguments.log)
-    experiment = prepare(arguments.RECIPE, chosen_values(arguments))
+    values = chosen_values(arguments)
+    arrange_devices(values.get("mesh"))
+    experiment = prepare(arguments.RECIPE, values)
     with new_run(arguments.folder, arguments.RECIPE) as folder:
         return train(experiment, folder, report=not arguments.no_report, log=arguments.log)
+
+
+def arrange_devices(mesh: object, earlier: Mapping[str, object] | None = None) -> None:
+    """Make as many devices of the CPU as a mesh asks for; other devices are as they are.
+
+    Args:
+        mesh: as text, or the sizes of its axes; None where none was asked for.
+        earlier: the configuration of a run that goes on, whose devices are taken then.
+    """
+    taken = taken_axes(mesh)
+    sizes: Mapping[str, object] = taken if isinstance(taken, dict) else {}
+    if mesh is None and earlier is not None:
+        plan = of_config(earlier, "the run")
+        sizes = {DATA: plan.devices, MODEL: plan.parts}
+    known = [int(str(size)) for size in sizes.values() if str(size).isdecimal()]
+    if sizes and len(known) == len(sizes) and math.prod(known) > 1:
+        configure_cpu(math.prod(known))
 
 
 def check_log(log: str | None) -> None:
@@ -110,6 +134,7 @@ def chosen_values(arguments: argparse.Namespace) -> dict[str, object]:
         "data.target": arguments.target,
         "file": getattr(arguments, "source", None),
         "freeze": getattr(arguments, "freeze", None),
+        "mesh": getattr(arguments, "mesh", None),
     }
     return assigned(
         [*arguments.values, *(f"{key}={text}" for key, text in shortcuts.items() if text)]
@@ -243,6 +268,7 @@ def study(kind: type[Study], arguments: argparse.Namespace) -> int:
 def run_search(arguments: argparse.Namespace) -> int:
     """Search for values of a recipe; return the exit code."""
     values = chosen_values(arguments)
+    arrange_devices(values.get("mesh"))
 
     def show(trial: Trial) -> None:
         chosen = " ".join(f"{key}={value}" for key, value in trial.values.items())
@@ -272,7 +298,12 @@ def run_resume(arguments: argparse.Namespace) -> int:
     """Continue a run; return the exit code."""
     check_log(arguments.log)
     folder = existing_run(arguments.RUN)
-    experiment = of_run(read_config(folder), str(folder))
+    config = read_config(folder)
+    arrange_devices(arguments.mesh, config)
+    experiment = of_run(config, str(folder))
+    if arguments.mesh is not None:
+        mesh = arguments.mesh if taken_axes(arguments.mesh) else f"{DATA}=1"
+        experiment = replace(experiment, recipe=experiment.recipe.on_mesh(mesh))
     report = not arguments.no_report
     return train(experiment, folder, report=report, resume=True, log=arguments.log)
 
@@ -292,8 +323,9 @@ def run_fork(arguments: argparse.Namespace) -> int:
             fix=f"clearprop fork {parent} --step N",
         )
     check_kept(arguments.step, StateFolder(parent / SNAPSHOTS).steps)
-    experiment = of_run(read_config(parent), str(parent))
-    values = assigned(arguments.values)
+    config, values = read_config(parent), assigned(arguments.values)
+    arrange_devices(values.get("mesh"), config)
+    experiment = of_run(config, str(parent))
     changed = experiment.changed(values)
     with new_run(arguments.folder, experiment.name) as folder:
         rows = [("parent", f"{parent}, step {arguments.step:,}"), ("run", str(folder))]

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple, TypedDict
+from typing import ClassVar, NamedTuple, TypedDict
 
 import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from clearprop import ops
+from clearprop.backend import layers_are_divided
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.nn.call import current
 from clearprop.nn.checks import positive_sizes, sequences
 from clearprop.nn.dropout import Dropout
-from clearprop.nn.fields import Array, Initializer, static
+from clearprop.nn.fields import Array, Initializer, Shardings, static
 from clearprop.nn.initializers import glorot_uniform
 from clearprop.nn.linear import Linear
 from clearprop.nn.masks import counted
@@ -151,6 +152,11 @@ class MultiHeadAttention(Module):
     Source: Vaswani et al. (2017); shared keys and values from Ainslie et al. (2023). Lecture Y
     leaves out the output layer O.
     """
+
+    parameter_sharding: ClassVar[Shardings] = {
+        "output.weight": ("model", None),
+        "output.bias": (None,),
+    }
 
     query: Linear
     key: Linear
@@ -289,9 +295,10 @@ class MultiHeadAttention(Module):
 
     def _projected(self, x: Array, memory: Array) -> Sequence[Array]:
         layers = (self.query, self.key, self.value)
-        if memory is not x or current().watched:
+        if memory is not x or current().watched or layers_are_divided():
             return tuple(layer(y) for layer, y in zip(layers, (x, memory, memory), strict=True))
-        # One product instead of three, unless a hook receives the outputs of the three layers.
+        # One product instead of three, unless a hook receives the outputs of the three layers, or
+        # each device has a part of every one.
         parts = ops.matmul(x, ops.concatenate([layer.weight for layer in layers], axis=1))
         biases = [layer.bias for layer in layers if layer.bias is not None]
         if biases:

@@ -7,7 +7,7 @@ from typing import ClassVar, TypedDict, Unpack, cast
 from clearprop import ops
 from clearprop.errors import ConfigurationError, ShapeError, unknown_name
 from clearprop.nn.checks import positive_sizes
-from clearprop.nn.fields import Array, Initializer, Size, parameter, static
+from clearprop.nn.fields import Array, Initializer, Shardings, Size, parameter, static
 from clearprop.nn.initializers import glorot_uniform, zeros
 from clearprop.nn.module import Module
 from clearprop.ops.conv.geometry import Pairs, pad_pairs, per_axis
@@ -33,6 +33,7 @@ class _Conv(Module):
     """Base of the convolution layers; the window moves along `axes` axes."""
 
     axes: ClassVar[int]
+    parameter_sharding: ClassVar[Shardings] = {"weight": (..., "model"), "bias": ("model",)}
 
     weight: Array
     bias: Array | None

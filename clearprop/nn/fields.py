@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass
+from types import EllipsisType
 from typing import Any, TypeVar, cast
 
 import jax
@@ -27,6 +28,10 @@ Array = jax.Array
 Shape = tuple[int, ...]
 Size = int | tuple[int, ...]
 """One number for all axes, or one for each."""
+Sharding = Sequence[str | EllipsisType | None]
+"""What divides each axis of an array on a mesh of devices; see `nn.sharding`."""
+Shardings = Mapping[str, Sharding]
+"""Pattern of parameters -> what divides their axes."""
 Initializer = Callable[[Array, Shape, DTypeLike], Array]
 """(key, shape, dtype) -> the initial values of a parameter."""
 

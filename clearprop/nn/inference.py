@@ -86,6 +86,8 @@ def check_defaults(cls: type) -> None:
         default = vars(cls).get(name)
         if isinstance(default, dataclasses.Field) or type(default).__hash__ is not None:
             continue
+        if "ClassVar" in str(annotation):
+            continue  # it is meant for all
         place = _line_in_class(cls, name)
         kind = annotation if isinstance(annotation, str) else annotation.__name__
         fix = f"def __init__(self):\n    self.{name} = {place[1] if place else '...'}"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 from clearprop import ops
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.nn.checks import last_axis, positive_sizes
-from clearprop.nn.fields import Array, Initializer, parameter, static
+from clearprop.nn.fields import Array, Initializer, Shardings, parameter, static
 from clearprop.nn.initializers import glorot_uniform, normal, zeros
 from clearprop.nn.module import Module
 
@@ -29,6 +29,8 @@ class Linear(Module):
 
     Source: the lectures' vectorised layer; PyTorch stores the transpose of W.
     """
+
+    parameter_sharding: ClassVar[Shardings] = {"weight": (None, "model"), "bias": ("model",)}
 
     weight: Array
     bias: Array | None
@@ -87,6 +89,8 @@ class Embedding(Module):
 
     Source: Bengio et al. (2003), *A neural probabilistic language model*.
     """
+
+    parameter_sharding: ClassVar[Shardings] = {"weight": ("model", None)}
 
     weight: Array
     size: int = static()

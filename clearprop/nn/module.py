@@ -28,6 +28,7 @@ from clearprop.nn.drawn_tree import drawn_tree
 from clearprop.nn.fields import (
     Array,
     Parameter,
+    Shardings,
     inferred_roles,
     is_configuration,
     ordered_keys,
@@ -98,6 +99,9 @@ class Module(metaclass=_ModuleType):
 
     classes: ClassVar[dict[str, type[Module]]] = {}
     """Every module class by the name under which saved models refer to it."""
+
+    parameter_sharding: ClassVar[Shardings] = {}
+    """Pattern of parameters -> what divides them on a mesh of devices; see `nn.sharding`."""
 
     _made_init: ClassVar[bool] = True
     """Whether ``__init__`` of the class comes from its declarations."""

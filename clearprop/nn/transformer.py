@@ -6,13 +6,13 @@ Shapes: B examples, T places, S places of the memory, D features, F hidden featu
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypedDict
+from typing import ClassVar, TypedDict
 
 from clearprop.nn.activation import Activation, ActivationLike
 from clearprop.nn.attention import Cache, MultiHeadAttention, Place
 from clearprop.nn.checks import one_of
 from clearprop.nn.dropout import Dropout
-from clearprop.nn.fields import Array, Initializer, static
+from clearprop.nn.fields import Array, Initializer, Shardings, static
 from clearprop.nn.initializers import glorot_uniform
 from clearprop.nn.linear import Linear
 from clearprop.nn.module import Module
@@ -77,6 +77,11 @@ class FeedForward(Module):
 
     Source: Vaswani et al. (2017), equation 2.
     """
+
+    parameter_sharding: ClassVar[Shardings] = {
+        "output.weight": ("model", None),
+        "output.bias": (None,),
+    }
 
     hidden: Linear
     activation: Activation

@@ -17,6 +17,7 @@ from jax.typing import ArrayLike
 from clearprop import bounds
 from clearprop.errors import ConfigurationError, unknown_name
 from clearprop.optim.configuration import Configured, named, rebuild
+from clearprop.optim.rate_arguments import standing_for
 
 P = ParamSpec("P")
 
@@ -61,7 +62,7 @@ def as_schedule(rate: Rate, where: str = "learning_rate") -> Schedule:
     if callable(rate):
         return Schedule(rate)
     value = bounds.positive(rate, where)
-    return Schedule(lambda t: jnp.full(t.shape, value, t.dtype))
+    return Schedule(lambda t: jnp.full(t.shape, standing_for(value), t.dtype))
 
 
 def from_config(config: Mapping[str, object]) -> Schedule:

@@ -58,6 +58,31 @@ def _sides(value: Any) -> Any:
     return sides[0] if len(sides) == 1 else tuple(sides)
 
 
+def taken_axes(value: object) -> object:
+    """Return ``data=4,model=2`` as numbers by name; other values are returned unchanged.
+
+    Raises:
+        ConfigurationError: an axis is there twice, or without a number.
+
+    >>> taken_axes("data=4,model=2")
+    {'data': '4', 'model': '2'}
+    """
+    if not isinstance(value, str):
+        return value
+    if not value or value.strip().lower() == "none":
+        return None
+    parts = [part.partition("=") for part in split_list(value, "{}() ")]
+    names = [name.strip() for name, _, _ in parts]
+    if len(set(names)) < len(names) or not all(size for _, _, size in parts):
+        raise ConfigurationError(
+            "a mesh has each axis once, with its number of devices",
+            where="mesh",
+            given=value,
+            fix=run_option("mesh", {"data": -1}),
+        )
+    return dict(zip(names, (size.strip() for _, _, size in parts), strict=True))
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(split_list)]
 """Several names, ``a,b`` on the command line."""
 
@@ -73,6 +98,9 @@ OptionalCount = Annotated[Count | None, OrNone]
 OptionalName = Annotated[str | None, OrNone]
 Size = Annotated[Count | tuple[Count, Count] | None, BeforeValidator(_sides), OrNone]
 """A height and a width, or one number for both."""
+
+MeshSizes = Annotated[dict[str, int] | None, BeforeValidator(taken_axes)]
+"""Numbers of devices by axis, ``data=4,model=2`` on the command line."""
 
 Rate = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]

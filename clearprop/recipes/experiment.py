@@ -308,6 +308,8 @@ def of_run(config: Mapping[str, object], where: str) -> Experiment:
         RunError: no recipe started the run, or its data has changed.
     """
     name, values = recipe_of(config, where)
+    # A run is looked at on any devices, and goes on with those of its plan.
+    values = {key: value for key, value in values.items() if key not in ("mesh", "fully_sharded")}
     record = _section(config, "preprocessor")
     # What the run stored of its columns decides, also where another version would read them anew.
     known = Preprocessor.from_json(json.dumps(record), where) if record else None

@@ -20,6 +20,7 @@ from clearprop.recipes.configuration import (
     Configuration,
     Count,
     Fraction,
+    MeshSizes,
     OptionalCount,
     OrNone,
     PositiveFraction,
@@ -83,6 +84,8 @@ class FitOptions(TypedDict, total=False):
     seed: int
     record: Record | None
     snapshots: Given
+    mesh: Mapping[str, int] | None
+    fully_sharded: bool
     average: float | None
     patience: int | None
     augment: Augment | None
@@ -106,6 +109,9 @@ class Recipe(Configuration):
         record_every: steps from one recorded step to the next.
         snapshots: the steps whose whole state is kept, for `clearprop fork`; one number N for every
             N-th step, or log.
+        mesh: the devices by axes, such as data=4,model=2: over data the examples of a batch are
+            divided, over model the parameters of layers; -1 takes the devices that are left.
+        fully_sharded: whether parameters and the state of the optimizer are divided over data too.
     """
 
     preferred: ClassVar[tuple[str, ...]]
@@ -135,6 +141,12 @@ class Recipe(Configuration):
     record: Patterns = ()
     record_every: Count = EVERY
     snapshots: Steps = None
+    mesh: MeshSizes = None
+    fully_sharded: bool = False
+
+    def on_mesh(self, mesh: str) -> Self:
+        """Return the recipe on another mesh of devices, ``data=4,model=2`` as text."""
+        return type(self)(**{**self.model_dump(), "mesh": mesh})
 
     def settled(self, examples: int) -> Self:
         """Return the recipe with the values filled in that depend on the number of examples.
@@ -227,6 +239,8 @@ class Recipe(Configuration):
             "seed": self.seed,
             "record": Record(self.record, every=self.record_every) if self.record else None,
             "snapshots": self.snapshots,
+            "mesh": self.mesh,
+            "fully_sharded": self.fully_sharded,
         }
 
     def measures(self, model: nn.Module, splits: Splits) -> dict[str, float]:

@@ -10,18 +10,19 @@ Shape letters: K steps of a call or of an epoch, E epochs of a call, B batch, N 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding
 from numpy.typing import NDArray
 
-from clearprop.backend import jit_convolutions, replicated, sharded
+from clearprop.backend import float_dtype
 from clearprop.data import Batch
-from clearprop.device_memory import CallSize, call_size
+from clearprop.device_memory import CallSize
+from clearprop.optim.rate_arguments import taking_rates
+from clearprop.programs import SharedJit
 from clearprop.training.algorithm import (
     Algorithm,
     Array,
@@ -34,6 +35,7 @@ from clearprop.training.algorithm import (
 )
 from clearprop.training.callback import Portion
 from clearprop.training.execution_plan import ExecutionPlan
+from clearprop.training.placement import Placement
 
 EVALUATION_BATCH = 512
 
@@ -80,54 +82,59 @@ class CompiledSteps:
     Args:
         algorithm: whose step and evaluation are compiled.
         plan: how many steps a call takes, and on how many devices.
-        mesh: the devices.
+        placement: the devices, and how arrays lie over them.
+        state: of the run, or shapes in the place of its arrays.
         frozen: parameters that are not trained.
         key: source of the random numbers of every step.
+        rates: learning rates that the programs get as arguments; see `taking_rates`.
     """
 
     def __init__(
-        self, algorithm: Algorithm, plan: ExecutionPlan, mesh: Mesh, frozen: Arrays, key: Array
+        self,
+        algorithm: Algorithm,
+        plan: ExecutionPlan,
+        placement: Placement,
+        state: TrainState,
+        frozen: Arrays,
+        key: Array,
+        rates: Sequence[float] = (),
     ) -> None:
         self.algorithm = algorithm
         self.plan = plan
-        self.mesh = mesh
+        self.placement = placement
         self.hold(frozen)
-        self.key = jax.device_put(key, replicated(mesh))
+        self.key = jax.device_put(key, placement.whole)
+        self._rates = [np.asarray(rate, float_dtype()) for rate in rates]
         self._spares: list[TrainState] = []
         # Outside a loop of steps the convolutions are those of XLA, and oneDNN can compute them.
-        compiler: Callable[..., Any] = jit_convolutions if plan.unrolled else jax.jit
-        jit = functools.partial(compiler, out_shardings=replicated(mesh))
-        self._steps = jit(
-            self._trace_steps,
-            donate_argnums=1,
-            static_argnames=("size", "limit", "guarded"),
+        whole, on = placement.whole, placement.tracing
+        jit = functools.partial(SharedJit, results=whole, convolutions=plan.unrolled)
+        of_state = (placement.of(state) if placement.divides else whole, whole)
+        steps, epochs, end = (
+            functools.partial(jit, taking_rates(on(trace), rates), donated=(2,), results=of_state)
+            for trace in (self._trace_steps, self._trace_epochs, self._trace_end)
         )
-        self._epochs = jit(self._trace_epochs, donate_argnums=1, static_argnames=("size",))
-        self._evaluate = jit(self._trace_evaluation, static_argnames=("size", "chunks"))
-        self._end = jit(self._trace_end, donate_argnums=1)
+        self._steps = steps(static=("size", "limit", "guarded"))
+        self._epochs = epochs(static=("size",))
+        self._end = end()
+        self._evaluate = jit(on(self._trace_evaluation), static=("size", "chunks"))
         if isinstance(algorithm, MeasuresEpochs):
-            self._measure = jit(algorithm.measures)
-        self._outputs = jit(self._trace_outputs, static_argnames=("size",))
+            self._measure = jit(on(algorithm.measures))
+        self._outputs = jit(on(self._trace_outputs), static=("size",))
 
     def hold(self, frozen: Arrays) -> None:
         """Take these parameters as those that are not trained."""
-        self.frozen: Arrays = self.put(dict(frozen))
+        self.frozen: Arrays = self.put_state(dict(frozen))
 
     def put(self, tree: Tree) -> Tree:
         """Put arrays on every device of the mesh."""
-        placed: Tree = jax.device_put(tree, self.placement)
+        placed: Tree = jax.device_put(tree, self.placement.whole)
         return placed
 
-    @property
-    def placement(self) -> NamedSharding:
-        """Where `put` puts arrays."""
-        return replicated(self.mesh)
-
-    @property
-    def first_device(self) -> jax.Device:
-        """The first device of the mesh."""
-        device: jax.Device = self.mesh.devices.ravel()[0]
-        return device
+    def put_state(self, state: Tree) -> Tree:
+        """Put a state, or parameters by path, on the devices as they are divided."""
+        placed: Tree = jax.device_put(state, self.placement.of(state))
+        return placed
 
     def steps(
         self,
@@ -229,7 +236,8 @@ class CompiledSteps:
     ) -> tuple[TrainState, Array]:
         """Return the state after the end of an epoch, and the learning rate of the next step."""
         numbers = [np.float32(x) for x in (metric, objective, watched) if x is not None]
-        ended: tuple[TrainState, Array] = self._end(state, self._take_spare(state), *numbers)
+        spare = self._take_spare(state)
+        ended: tuple[TrainState, Array] = self._end(self._rates, state, spare, *numbers)
         return ended
 
     # --- what a call will take, given shapes in the place of arrays ------------------------------
@@ -239,7 +247,7 @@ class CompiledSteps:
         single = self.plan.unrolled
         inputs = self._of_steps(state, state, portion, 0, 1 if single else count)
         limit = 1 if single else self.plan.steps_per_call
-        return call_size(self._steps, *inputs, size=portion.size, limit=limit, guarded=False)
+        return self._steps.size(*inputs, size=portion.size, limit=limit, guarded=False)
 
     def size_of_epochs(
         self,
@@ -252,14 +260,14 @@ class CompiledSteps:
     ) -> CallSize | None:
         """Return what `epochs` takes; the arguments are its own."""
         inputs = self._of_epochs(state, state, data, dev, orders, span)
-        return call_size(self._epochs, *inputs, size=size)
+        return self._epochs.size(*inputs, size=size)
 
     def size_of_evaluation(self, arrays: Arrays, data: Batch) -> CallSize | None:
         """Return what one call of `evaluate` takes; the arguments are its own."""
         size, chunks = self.evaluation_batch(len(data.targets))
         together = 1 if self.plan.unrolled else chunks
         inputs = (arrays, self.frozen, data, np.int32(0))
-        return call_size(self._evaluate, *inputs, size=size, chunks=together)
+        return self._evaluate.size(*inputs, size=size, chunks=together)
 
     def _of_steps(
         self, state: TrainState, spare: TrainState, portion: Portion, skipped: int, count: int
@@ -267,7 +275,8 @@ class CompiledSteps:
         """Return what the program of steps is given."""
         data, order, start, _ = portion
         begun = np.int32(start + skipped)
-        return state, spare, self.frozen, self.key, data, order, begun, np.int32(count)
+        same = self._rates, state, spare, self.frozen, self.key
+        return *same, data, order, begun, np.int32(count)
 
     def _of_epochs(
         self,
@@ -281,7 +290,7 @@ class CompiledSteps:
         """Return what the program of epochs is given."""
         first, last, epochs = (np.int32(x) for x in span[:3])
         span = Span(first, last, epochs, span.begun)
-        return state, spare, self.frozen, self.key, data, dev, orders, span
+        return self._rates, state, spare, self.frozen, self.key, data, dev, orders, span
 
     def give_back(self, state: TrainState) -> None:
         """Let the next call reuse the memory of a state that is not needed any more."""
@@ -297,7 +306,7 @@ class CompiledSteps:
         if self._spares:
             return self._spares.pop()
         fresh: TrainState = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), like)
-        return self.put(fresh)
+        return self.put_state(fresh)
 
     def batch(self, data: Batch, rows: Array) -> Batch:
         """Return the examples of some rows, sharded over the devices where possible."""
@@ -308,8 +317,7 @@ class CompiledSteps:
 
         batch: Batch = jax.tree.map(taken, data)
         if self.plan.devices > 1 and len(rows) % self.plan.devices == 0:
-            placement = sharded(self.mesh)
-            batch = jax.lax.with_sharding_constraint(batch, placement)
+            batch = jax.lax.with_sharding_constraint(batch, self.placement.examples)
         return batch
 
     def _trace_steps(
@@ -332,7 +340,9 @@ class CompiledSteps:
         def one(i: Any, carry: tuple[TrainState, Measured]) -> tuple[TrainState, Measured]:
             before, measured = carry
             rows = jax.lax.dynamic_slice(order, (start + i * size,), (size,))
-            after, now, gradients = self.algorithm.step(before, frozen, self.batch(data, rows), key)
+            after, now, gradients = self.algorithm.step(
+                self.placement.gathered(before), frozen, self.batch(data, rows), key
+            )
             if guarded:
                 whole_so_far = before.step == state.step + i
                 fine = whole_so_far & _all_finite((now.objective, gradients, after.parameters))
@@ -364,7 +374,9 @@ class CompiledSteps:
         def step(size: int, order: Array, i: Any, carry: Any) -> Any:
             before, measured = carry
             rows = jax.lax.dynamic_slice(order, (i * B,), (size,))
-            after, now, _ = self.algorithm.step(before, frozen, self.batch(data, rows), key)
+            after, now, _ = self.algorithm.step(
+                self.placement.gathered(before), frozen, self.batch(data, rows), key
+            )
             return after, _noted(measured, i, now)
 
         def one(carry: Any) -> Any:

@@ -30,7 +30,7 @@ from clearprop.training.foreign_mends import mends_for
 from clearprop.training.given import encoded
 from clearprop.training.learning import Learning
 from clearprop.training.metrics import Metrics, compute, find_metrics
-from clearprop.training.model_inputs import ModelInputs
+from clearprop.training.model_inputs import ModelInputs, on_device
 from clearprop.training.own_loss import suited
 from clearprop.training.predictions import classes
 from clearprop.training.seam import WRONG_MEASURES, find_mismatches
@@ -256,7 +256,7 @@ def _outputs(model: nn.Module, kept: Any, model_inputs: ModelInputs) -> NDArray[
 
     def prepared(start: int, size: int) -> object:
         rows = np.minimum(np.arange(start, start + size), n - 1)
-        return model_inputs.inputs(jax.tree.map(jnp.asarray, rows_of(kept, rows)))
+        return model_inputs.inputs(on_device(rows_of(kept, rows)))
 
     kind = str(
         jax.tree.map(lambda x: (x.shape[1:], x.dtype), dict(kept) if by_name(kept) else kept)
@@ -268,7 +268,7 @@ def _outputs(model: nn.Module, kept: Any, model_inputs: ModelInputs) -> NDArray[
         check_one_array(model, outputs)
         parts.append(np.asarray(outputs))
     if not parts:
-        inputs = model_inputs.inputs(jax.tree.map(jnp.asarray, kept))
+        inputs = model_inputs.inputs(on_device(kept))
         shape = jax.eval_shape(_forward, model, inputs)
         check_one_array(model, shape)
         return np.zeros(shape.shape, shape.dtype)

@@ -35,7 +35,7 @@ class RunStarted:
         examples: training examples.
         development_examples: examples of the development set; 0 where there is none.
         parameters: numbers that are trained.
-        devices: over how many devices a batch is sharded.
+        devices: how many there are in the mesh of the run.
         task: "classification" (errors are fractions of wrong predictions), else "regression"
             (errors are root mean squares).
         error: what the error of an epoch is called; another algorithm than supervised learning has

@@ -41,12 +41,14 @@ class Workload(NamedTuple):
         instructions: how many array operations it takes.
         convolutions: how many of XLA's own convolutions are among them.
         loops: how many loops over time are among them.
+        convolved: the operations of those convolutions.
     """
 
     operations: int
     instructions: int
     convolutions: int
     loops: int
+    convolved: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,17 @@ class ExecutionPlan:
         epochs_per_call: epochs of one call; 0 where an epoch takes several calls.
         unrolled: whether each step is a program of its own instead of a round of a loop. On CPUs
             XLA's convolution is many times slower inside a loop.
+        parts: over how many devices the parameters of a layer are divided.
+        fully_sharded: whether parameters, gradients and the state of the optimizer are divided over
+            the devices of a batch too.
     """
 
     devices: int
     steps_per_call: int
     epochs_per_call: int
     unrolled: bool
+    parts: int = 1
+    fully_sharded: bool = False
 
     def as_dict(self) -> Mapping[str, object]:
         """Return the plan as plain data."""
@@ -104,12 +111,8 @@ def choose(
         wanted = _devices(work, batch_size, platform, cpu.usable_cores())
         if platform == "cpu" and available == 1 < wanted:
             cpu.tell_once("this recurrent network trains faster on several cores")
-    elif batch_size % devices:
-        raise ConfigurationError(
-            "a batch cannot be sharded evenly",
-            given=f"batch_size={batch_size}, devices={devices}",
-            fix=run_option("batch_size", devices * max(1, batch_size // devices)),
-        )
+    else:
+        check_batch(batch_size, devices)
     seconds = (
         work.operations / (OPERATIONS_PER_SECOND * (devices if platform != "cpu" else 1))
         + work.instructions * SECONDS_PER_INSTRUCTION
@@ -127,6 +130,20 @@ def choose(
     return ExecutionPlan(devices, fitting, 0, False)
 
 
+def check_batch(batch_size: int, devices: int) -> None:
+    """Raise unless each device gets equally many examples of a batch.
+
+    Raises:
+        ConfigurationError: the batch does not divide evenly.
+    """
+    if batch_size % devices:
+        raise ConfigurationError(
+            "a batch cannot be sharded evenly",
+            given=f"batch_size={batch_size}, devices={devices}",
+            fix=run_option("batch_size", devices * max(1, batch_size // devices)),
+        )
+
+
 def of_config(config: Mapping[str, object], where: str) -> ExecutionPlan:
     """Return the plan that a run's configuration holds.
 
@@ -134,7 +151,9 @@ def of_config(config: Mapping[str, object], where: str) -> ExecutionPlan:
         RunError: it holds none, or a damaged one.
     """
     noted = config.get("plan")
-    kinds = {f.name: bool if f.name == "unrolled" else int for f in fields(ExecutionPlan)}
+    kinds = {f.name: bool if f.type == "bool" else int for f in fields(ExecutionPlan)}
+    if isinstance(noted, dict):  # earlier versions did not divide layers
+        noted = {"parts": 1, "fully_sharded": False, **noted}
     if not isinstance(noted, dict) or {k: type(v) for k, v in noted.items()} != kinds:
         raise RunError(
             "the configuration of the run is damaged: it has no whole plan",
@@ -165,9 +184,9 @@ def workload(function: Callable[..., object], *inputs: object) -> Workload:
 
     >>> import jax.numpy as jnp
     >>> workload(lambda a, b: a @ b, jnp.ones((4, 5)), jnp.ones((5, 6)))
-    Workload(operations=240, instructions=1, convolutions=0, loops=0)
+    Workload(operations=240, instructions=1, convolutions=0, loops=0, convolved=0)
     """
-    products = entries = instructions = convolutions = loops = 0
+    products = entries = instructions = convolutions = loops = convolved = 0
     for equation, times in _equations(jax.make_jaxpr(function)(*inputs).jaxpr, 1):
         instructions += times
         entries += times * sum(_size(out) for out in equation.outvars)
@@ -176,10 +195,11 @@ def workload(function: Callable[..., object], *inputs: object) -> Workload:
             products += times * _product(equation)
         elif name == "conv_general_dilated":
             convolutions += times
-            products += times * _convolution(equation)
+            convolved += times * _convolution(equation)
         elif name == "scan":
             loops += times
-    return Workload(max(products, entries), instructions, convolutions, loops)
+    operations = max(products + convolved, entries)
+    return Workload(operations, instructions, convolutions, loops, convolved)
 
 
 def _equations(jaxpr: Any, times: int) -> Iterator[tuple[Any, int]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from clearprop import elsewhere, nn, optim
 from clearprop.arguments import known_arguments
+from clearprop.nn.fields import Shardings
 from clearprop.nn.recording import LossLike
 from clearprop.training.augmentation import Augment
 from clearprop.training.batch_stream import data_of
@@ -39,7 +40,7 @@ def fit(
     learning_rate: optim.Rate | Mapping[str, object] | None = None,
     seed: int = 0,
     dev: Development = None,
-    freeze: Iterable[str] = (),
+    freeze: str | Iterable[str] = (),
     patience: int | None = None,
     keep_best: bool | None = None,
     monitor: str | None = None,
@@ -52,13 +53,16 @@ def fit(
     pos_weight: object = None,
     metrics: Metrics | None = None,
     precision: str | None = None,
-    record: Record | Iterable[str] | None = None,
+    record: Record | str | Iterable[str] | None = None,
     snapshots: Iterable[int] | int | str | None = None,
     folder: Path | str | None = None,
     resume: bool = False,
     checkpoint_every: int | None = None,
     steps_per_call: int | None = None,
     devices: int | None = None,
+    mesh: Mapping[str, int] | None = None,
+    sharding: Shardings | None = None,
+    fully_sharded: bool | None = None,
     progress: bool = True,
     on_event: Callable[[Event], None] | None = None,
     notes: Mapping[str, object] | None = None,
@@ -95,7 +99,7 @@ def fit(
         seed: of initial values, orders and dropout.
         dev: the development set: a ``Dataset``, ``(inputs, targets)``, an iterable of batches, or
             a fraction to hold out; 0 for none.
-        freeze: patterns such as "trunk" or "layers.0.*" of parameters that are not trained.
+        freeze: one or several patterns of parameters that are not trained, such as "layers.0.*".
             Running statistics go on in frozen layers too.
         patience: stop when the development error has not fallen for so many epochs.
         keep_best: return the weights of the best epoch instead of the last; by default where
@@ -132,6 +136,14 @@ def fit(
         steps_per_call: steps of a compiled call; chosen by the work of a step unless given.
         devices: over how many devices a batch is sharded; chosen by the work of a step unless
             given.
+        mesh: the devices by axes, such as ``{"data": -1, "model": 2}``: over "data" the examples of
+            a batch are divided, over "model" the parameters of layers as they say it; -1 takes the
+            devices that are left. The losses are those of one device up to rounding.
+        sharding: what divides the axes of parameters instead: pattern -> one entry for each axis of
+            the array, the name of an axis of the mesh or None, such as
+            ``{"output.weight": (None, "model")}``; (..., "model") divides the last.
+        fully_sharded: whether parameters, gradients and the state of the optimizer are divided over
+            "data" too, so that each device keeps a part of them.
         progress: show a bar on a terminal, else plain lines.
         on_event: a function that is given every event of the run, such as `EpochDone`; it may raise
             `StopTraining` to end the run after the compiled call under way.
@@ -191,6 +203,9 @@ def fit(
             checkpoint_every=checkpoint_every,
             steps_per_call=steps_per_call,
             devices=devices,
+            mesh=mesh,
+            sharding=sharding,
+            fully_sharded=fully_sharded,
             progress=progress,
             on_event=on_event,
             notes=notes,

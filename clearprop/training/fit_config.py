@@ -12,6 +12,7 @@ import jax
 
 from clearprop import bounds, nn, optim
 from clearprop.errors import ConfigurationError, kind_of, option, run_option, unknown_name
+from clearprop.nn.fields import Shardings
 from clearprop.nn.recording import LossLike
 from clearprop.training.augmentation import Augment, Augmentation
 from clearprop.training.augmentation import find as find_augmentations
@@ -91,7 +92,7 @@ class FitConfig:
     learning_rate: optim.Rate | Mapping[str, object] | None = None
     seed: int = 0
     dev: Development = None
-    freeze: Iterable[str] = ()
+    freeze: str | Iterable[str] = ()
     patience: int | None = None
     keep_best: bool | None = None
     monitor: str | None = None
@@ -104,13 +105,16 @@ class FitConfig:
     pos_weight: object = None
     metrics: Metrics | None = None
     precision: str | None = None
-    record: Record | Iterable[str] | None = None
+    record: Record | str | Iterable[str] | None = None
     snapshots: Steps = None
     folder: Path | str | None = None
     resume: bool = False
     checkpoint_every: int | None = None
     steps_per_call: int | None = None
     devices: int | None = None
+    mesh: Mapping[str, int] | None = None
+    sharding: Shardings | None = None
+    fully_sharded: bool | None = None
     progress: bool = True
     on_event: Callable[[Event], None] | None = None
     notes: Mapping[str, object] | None = None
@@ -119,7 +123,9 @@ class FitConfig:
         # An iterator can be read only once, and a configuration is used again for a fork.
         for name in ("freeze", "record", "snapshots", "metrics"):
             given = getattr(self, name)
-            if isinstance(given, Iterable) and not isinstance(given, str | Mapping):
+            if isinstance(given, str) and name == "freeze":  # one pattern
+                object.__setattr__(self, name, (given,))
+            elif isinstance(given, Iterable) and not isinstance(given, str | Mapping):
                 object.__setattr__(self, name, tuple(given))
 
     def check_numbers(self) -> None:
@@ -134,6 +140,27 @@ class FitConfig:
                 bounds.whole(value, name, lowest, most=HIGHEST.get(name))
         if self.precision is not None and self.precision not in PRECISIONS:
             raise unknown_name("precision", str(self.precision), PRECISIONS)
+        if self.mesh is not None and self.devices is not None:
+            raise ConfigurationError(
+                "the mesh says over how many devices a batch is divided",
+                where="mesh",
+                given=f"mesh={self.mesh} and devices={self.devices}",
+                fix=f'mesh={{"data": {self.devices}}} alone',
+            )
+        if self.fully_sharded is not None and not isinstance(self.fully_sharded, bool):
+            raise ConfigurationError(
+                "a run is fully sharded or not",
+                where="fully_sharded",
+                given=repr(self.fully_sharded),
+                expected="True or False",
+            )
+        for name in ("sharding", "fully_sharded"):
+            if getattr(self, name) and self.mesh is None:
+                raise ConfigurationError(
+                    f"{name} divides arrays over the axes of a mesh, and there is none",
+                    where=name,
+                    fix=run_option("mesh", {"data": -1}),
+                )
 
     def check_algorithm(self) -> None:
         """Raise unless the algorithm reads every option that is given.

@@ -10,10 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from clearprop import backend, nn, tree
+from clearprop import nn, tree
 from clearprop.device_memory import size_of
 from clearprop.errors import ConfigurationError, NonFiniteError, ShapeError, unknown_name
 from clearprop.host_callback import host_errors
+from clearprop.programs import make_room_for_programs
 from clearprop.training import space
 from clearprop.training.algorithm import Array, Arrays, Measured, TrainState
 from clearprop.training.callback import Portion, Position
@@ -71,7 +72,7 @@ class LiveRun:
                 given="folder, snapshots or record",
                 fix="leave them out; cp.fit writes a run into a folder",
             )
-        backend.make_room_for_programs()
+        make_room_for_programs()
         self.setup = fork.setup if fork is not None else RunSetup.of(config)
         self._started = start(self.setup, fork)
         self._trainer = self._started.trainer(self.setup, fork, lambda: False)
@@ -182,7 +183,7 @@ class LiveRun:
         check_kept(step, self.steps)
         saved = self._states.load(step)
         state = restore(self.setup.state(), saved.arrays, saved.file)
-        self._take_up(self._trainer.compiled.put(state), saved.record)
+        self._take_up(self._trainer.compiled.put_state(state), saved.record)
         self._by_hand = None
         self._states.forget_after(step)
 
@@ -248,12 +249,14 @@ class LiveRun:
                 where="step_with",
                 fix="a lower learning_rate",
             )
-        self._change_by_hand(after._replace(step=before.step, epoch=before.epoch))
+        after = compiled.put_state(after._replace(step=before.step, epoch=before.epoch))
+        self._change_by_hand(after)
 
     @functools.cached_property
     def _own_step(self) -> Callable[..., tuple[TrainState, Measured, Arrays]]:
+        on = self._trainer.compiled.placement.tracing
         step: Callable[..., tuple[TrainState, Measured, Arrays]] = jax.jit(
-            self.setup.algorithm.step
+            on(self.setup.algorithm.step)
         )
         return step
 
@@ -292,7 +295,7 @@ class LiveRun:
                 )
         new = {path: jnp.asarray(value, own[path].dtype) for path, value in parameters.items()}
         self._change_by_hand(
-            trainer.state._replace(parameters={**own, **trainer.compiled.put(new)})
+            trainer.state._replace(parameters={**own, **trainer.compiled.put_state(new)})
         )
 
 

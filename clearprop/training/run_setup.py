@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import backend, cpu, nn, optim, tree
+from clearprop.backend import DATA, MODEL
 from clearprop.device_memory import size_of
 from clearprop.errors import ConfigurationError, ModelError
+from clearprop.optim.rate_arguments import constant_rates
 from clearprop.training import execution_plan, space
 from clearprop.training.algorithm import (
     Algorithm,
@@ -41,6 +43,7 @@ from clearprop.training.learning import Learning
 from clearprop.training.metrics import check_task, compute
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.own_loss import output_shape, suited_to
+from clearprop.training.placement import Placement, sizes_of_axes, splits_of
 from clearprop.training.recording.observation import recordables
 from clearprop.training.recording.recorder import ARRAYS, Record, check_size
 from clearprop.training.recording.recordings import Layout
@@ -109,7 +112,7 @@ class RunSetup:
         )
         with mends_for(config.data):
             setup.algorithm.check(model, data, setup.batch_size)
-        space.check_state(model, setup.state_shapes)
+        space.check_state(model, setup.state_shapes, config)
         return setup
 
     @property
@@ -255,9 +258,40 @@ class RunSetup:
             available=len(every),
             streamed=self.data.streamed,
             steps_per_call=limit,
-            devices=config.devices,
+            devices=config.devices if self.axes is None else self.axes[DATA],
         )
-        return self.measuring(plan)
+        return self.measuring(self.on_mesh(plan))
+
+    @functools.cached_property
+    def axes(self) -> Mapping[str, int] | None:
+        """The number of devices along each axis of the mesh; None where none was asked for.
+
+        Raises:
+            ConfigurationError: it does not fit the devices, or the batch.
+        """
+        config = self.config
+        if config.mesh is None:
+            return None
+        axes = sizes_of_axes(config.mesh, len(backend.devices()))
+        execution_plan.check_batch(self.batch_size, axes[DATA])
+        return axes
+
+    def on_mesh(self, plan: ExecutionPlan) -> ExecutionPlan:
+        """Return a plan with the mesh that was asked for, if one was."""
+        axes = self.axes
+        if axes is None:
+            return plan
+        fully = bool(self.config.fully_sharded)
+        return replace(plan, devices=axes[DATA], parts=axes[MODEL], fully_sharded=fully)
+
+    def placement(self, plan: ExecutionPlan) -> Placement:
+        """Return how the arrays of the run lie over its devices."""
+        axes = {DATA: plan.devices, MODEL: plan.parts}
+        if plan.devices * plan.parts == 1:
+            return Placement(backend.mesh(1), {})
+        own, fully = self.config.sharding, plan.fully_sharded
+        splits = splits_of(self.model, self.trained, axes, own, fully=fully)
+        return Placement(backend.mesh(plan.devices, parts=plan.parts), splits)
 
     def compiled(self, plan: ExecutionPlan) -> CompiledSteps:
         """Return the compiled calls of the run.
@@ -266,8 +300,11 @@ class RunSetup:
             ConfigurationError: they do not fit into the memory.
         """
         key = jax.random.fold_in(backend.key(self.config.seed), TRAINING)
-        mesh = backend.mesh(plan.devices)
-        made = CompiledSteps(self.algorithm, plan, mesh, self.frozen, key)
+        placement = self.placement(plan)
+        rates = constant_rates(self.config.resolved_optimizer)
+        made = CompiledSteps(
+            self.algorithm, plan, placement, self.state_shapes, self.frozen, key, rates
+        )
         observed = 0 if self.layout is None else self.layout.observed
         examples = space.Examples(self.data.train, self.data.dev, self.batch_size, observed)
         space.check_calls(made, self.state_shapes, examples, self.config)
@@ -306,7 +343,7 @@ class RunSetup:
             "parent": self.parent,
             "notes": dict(self.config.notes or {}),
             "machine": {
-                **backend.describe(backend.mesh(plan.devices)),
+                **backend.describe(plan.devices * plan.parts),
                 "system": platform.platform(terse=True),
                 "python": platform.python_version(),
                 "cores": cpu.usable_cores(),
@@ -326,7 +363,7 @@ class RunSetup:
             ConfigurationError: something else differs.
             RunError: the earlier configuration is damaged.
         """
-        plan = execution_plan.of_config(earlier, where)
+        plan = self.on_mesh(execution_plan.of_config(earlier, where))
         check_architecture(_shapes(self.as_dict(plan)), _shapes(earlier), where)
         before, task = earlier.get("task"), self.algorithm.reported.task
         own = self.loss.unknown and task == "classification"

@@ -9,14 +9,16 @@ Shape letters: N examples, B batch, K steps of a call.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar, cast
 
 import jax
 import numpy as np
+from jax.sharding import NamedSharding
 
-from clearprop import device_memory, memory, nn, optim, tree
+from clearprop import backend, device_memory, memory, nn, optim, tree
+from clearprop.backend import DATA, MODEL
 from clearprop.data import Batch
 from clearprop.device_memory import CallSize, copies, size_of
 from clearprop.errors import ClearpropError, one_of, run_option
@@ -26,6 +28,7 @@ from clearprop.training.algorithm import Array, Measured, TrainState
 from clearprop.training.callback import Portion
 from clearprop.training.compiled_steps import EVALUATION_BATCH, CompiledSteps, Span
 from clearprop.training.fit_config import FitConfig
+from clearprop.training.placement import Placement, sizes_of_axes, splits_of
 from clearprop.training.training_data import Split
 
 Tree = TypeVar("Tree")
@@ -52,18 +55,34 @@ def check_new_model(model: nn.Module, config: FitConfig) -> None:
     freeze = tuple(config.freeze)
     frozen = set(tree.match(list(arrays), freeze)) if freeze else set()
     trained = {path: x for path, x in arrays.items() if path not in frozen}
+    share = share_of(model, list(trained), config)
     held = size_of(trained) * (2 if config.keeps_best else 1)
     optimizes = config.algorithm is None or config.algorithm.optimizes
     kept = _optimizer_size(config.resolved_optimizer, trained) if optimizes else 0
-    _check_states(model, initial, _Parts(held, kept))
+    _check_states(model, initial, _Parts(int(share * held), int(share * kept)))
 
 
-def check_state(model: nn.Module, state: TrainState) -> None:
+def share_of(model: nn.Module, trained: Iterable[str], config: FitConfig) -> float:
+    """Return which part of the trained parameters one device holds on the mesh of a run."""
+    if config.mesh is None:
+        return 1.0
+    arrays = nn.parameters(model)
+    pairs = {path: arrays[path] for path in trained}
+    shapes = {path: jax.ShapeDtypeStruct(x.shape, x.dtype) for path, x in pairs.items()}
+    fully = bool(config.fully_sharded)
+    axes = sizes_of_axes(config.mesh, len(backend.devices()))
+    splits = splits_of(model, shapes, axes, config.sharding, fully=fully)
+    placement = Placement(backend.mesh(axes[DATA], parts=axes[MODEL]), splits)
+    return placement.size_on_device(shapes) / max(1, size_of(shapes))
+
+
+def check_state(model: nn.Module, state: TrainState, config: FitConfig) -> None:
     """Raise unless the states of training fit.
 
     Args:
         model: with values.
         state: or shapes in the place of its arrays.
+        config: of the run.
 
     Raises:
         ConfigurationError: they do not fit.
@@ -72,7 +91,8 @@ def check_state(model: nn.Module, state: TrainState) -> None:
     kept = size_of(state.optimizer)
     held = size_of(state) - kept - size_of(remembered)
     if size_of(state) > memory.SMALL:
-        _check_states(model, 0, _Parts(held, kept, remembered))
+        share = share_of(model, state.parameters, config)
+        _check_states(model, 0, _Parts(int(share * held), int(share * kept), remembered))
 
 
 class _Parts(NamedTuple):
@@ -217,12 +237,14 @@ class _Need:
         plan = compiled.plan
         # The programs of single steps write to a third state while the first is kept.
         states = STATES + (plan.unrolled and plan.steps_per_call > 1)
-        self.devices = copies(plan.devices)
-        self._states = states * size_of(state) * self.devices
-        self._gradients = size_of(state.parameters) * self.devices
+        placement = compiled.placement
+        self.devices = copies(placement.mesh.size)
+        self._states = states * placement.size_on_device(state) * self.devices
+        self._gradients = placement.size_on_device(state.parameters) * self.devices
         first = examples.train.first(1)
         self._examples = size_of((first.inputs, first.targets)) * examples.batch_size
-        self._copied = size_of(compiled.frozen) * (self.devices - 1)
+        frozen = placement.size_on_device(compiled.frozen) * self.devices
+        self._copied = max(0, frozen - size_of(compiled.frozen))
         kept = [] if examples.train.streamed else [examples.train]
         kept += [examples.dev] if examples.dev is not None and not examples.dev.streamed else []
         self._data = 0
@@ -231,7 +253,9 @@ class _Need:
             sizes = [part.inputs, part.weights]
             sizes += [] if part.targets is part.inputs else [part.targets]
             held = size_of(jax.tree.map(lambda x: x, sizes))
-            self._data += held * (self.devices - (compiled.first_device.platform == "cpu"))
+            self._data += held * (
+                self.devices - (compiled.placement.first_device.platform == "cpu")
+            )
 
     def with_call(self, size: int) -> int:
         """Return the bytes that are taken during a call that takes so many on each device."""
@@ -305,18 +329,17 @@ def _evaluation_size(compiled: CompiledSteps, state: TrainState, part: Split) ->
 
 def _described(tree: Tree, compiled: CompiledSteps) -> Tree:
     """Return a tree with shapes in the place of its arrays, placed as `CompiledSteps.put` does."""
-    place = compiled.placement
 
-    def one(x: Any) -> Any:
+    def one(x: Any, place: NamedSharding) -> Any:
         weak = getattr(x, "weak_type", False)
         return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place, weak_type=weak)
 
-    return cast(Tree, jax.tree.map(one, tree))
+    return cast(Tree, jax.tree.map(one, tree, compiled.placement.of(tree)))
 
 
 def _batch(part: Split, rows: int, compiled: CompiledSteps) -> Batch:
     """Return shapes in the place of the first rows of a part, as a call will get them."""
-    place = compiled.placement
+    place = compiled.placement.whole
 
     def one(x: Any) -> Any:
         return jax.ShapeDtypeStruct((rows, *x.shape[1:]), x.dtype, sharding=place)
@@ -325,5 +348,5 @@ def _batch(part: Split, rows: int, compiled: CompiledSteps) -> Batch:
 
 
 def _order(shape: tuple[int, ...], compiled: CompiledSteps) -> Array:
-    found = jax.ShapeDtypeStruct(shape, np.int32, sharding=compiled.placement)
+    found = jax.ShapeDtypeStruct(shape, np.int32, sharding=compiled.placement.whole)
     return cast(Array, found)

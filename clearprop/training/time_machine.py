@@ -47,6 +47,9 @@ OTHER_WORK = (
 )
 """Changes after which the execution plan is made again."""
 
+OF_THE_MESH = ("mesh", "sharding", "fully_sharded")
+"""Changes of how the arrays lie, which no written configuration has."""
+
 OBSERVATION = ("record", "snapshots")
 """What changes no number of a run."""
 
@@ -173,8 +176,13 @@ class TimeMachine:
             replace(setup, parent=parent),
             _state_of(setup, saved, _kind_of(setup) == _kind_of(self._setup), changes),
             position,
-            None if _any(changes, OTHER_WORK) else self._plan,
+            None if _any(changes, OTHER_WORK) or self._moved(config) else self._plan,
         )
+
+    def _moved(self, config: FitConfig) -> bool:
+        """Say whether a fork shall lie on its devices in another way than its parent."""
+        before = self._setup.config
+        return any(getattr(config, name) != getattr(before, name) for name in OF_THE_MESH)
 
     @property
     def _plan(self) -> ExecutionPlan:

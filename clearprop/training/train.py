@@ -13,9 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop import backend, tree
+from clearprop import tree
 from clearprop.errors import CheckpointError, NonFiniteError
 from clearprop.host_callback import host_errors
+from clearprop.programs import make_room_for_programs
 from clearprop.training.algorithm import Arrays, Differentiable
 from clearprop.training.callback import Position
 from clearprop.training.compiled_steps import CompiledSteps
@@ -80,7 +81,7 @@ def train(config: FitConfig, fork: ForkPoint | None = None) -> Run:
     Raises:
         ClearpropError: what `fit` says of it.
     """
-    backend.make_room_for_programs()
+    make_room_for_programs()
     with contextlib.ExitStack() as stack:
         stack.enter_context(host_errors())
         setup = fork.setup if fork is not None else RunSetup.of(config)
@@ -195,7 +196,7 @@ class Started:
             file = str(folder.checkpoints.path / saved.file)
             trainer.restore(restore(trainer.state, saved.arrays, file), saved.record)
         elif fork is not None:
-            trainer.restore(compiled.put(fork.state), asdict(fork.position))
+            trainer.restore(compiled.put_state(fork.state), asdict(fork.position))
             if folder is not None:  # a fork that is killed early begins again from here
                 folder.checkpoints.add(trainer.state, trainer.position)
         if folder is not None and self.resumed:
@@ -242,7 +243,7 @@ class Started:
         best = kept is not None and int(state.early_stopping.epoch) > 0
         arrays = kept if kept is not None and best else setup.algorithm.evaluated(state)
         model = tree.replace(setup.model, {**trainer.compiled.frozen, **arrays})
-        model = jax.device_put(model, trainer.compiled.first_device)
+        model = jax.device_put(model, trainer.compiled.placement.first_device)
         preprocessor = setup.data.preprocessor
         assert events.stopped is not None
         epochs = events.epochs if folder is None else read_events(folder.path)
@@ -284,11 +285,13 @@ def start(setup: RunSetup, fork: ForkPoint | None) -> Started:
     if setup.config.resume and path is not None and (path / CONFIG).is_file():
         earlier = read_config(path)
         setup.check_same(earlier, str(path))
-        plan = of_config(earlier, CONFIG)
+        plan = setup.on_mesh(of_config(earlier, CONFIG))
         compiled = setup.compiled(plan)
         return Started(plan, compiled, earlier, RunFolder.reopen(path), True, first_step(earlier))
     plan = (fork.plan if fork is not None else None) or setup.plan()
-    plan = setup.measuring(plan)  # a fork may ask for metrics that its parent did not have
+    plan = setup.measuring(
+        setup.on_mesh(plan)
+    )  # a fork may ask for metrics that its parent did not have
     config = setup.as_dict(plan)
     first = setup.first_step
     setup.check_space(path, first, fork.position if fork is not None else Position())

@@ -61,7 +61,7 @@ class Trainer:
         interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
         self.compiled = compiled
-        self.state: TrainState = compiled.put(setup.state())
+        self.state: TrainState = compiled.put_state(setup.state())
         self.position = Position()
         self.callbacks: list[Callback] = []
         self.non_finite: events.NonFinite | None = None
@@ -134,7 +134,7 @@ class Trainer:
             examples=len(data.train),
             development_examples=len(data.dev) if data.dev is not None else 0,
             parameters=sum(x.size for x in self.state.parameters.values()),
-            devices=self.compiled.plan.devices,
+            devices=self.compiled.placement.mesh.size,
             task=self.compiled.algorithm.reported.task,
             error=self._error_name,
         )
@@ -367,7 +367,7 @@ class Trainer:
             rows = np.asarray(portion.order)[start : start + portion.size]
             batch = jax.tree.map(lambda part: np.asarray(part)[rows], portion.data)
             state, frozen, batch, key = jax.device_put(
-                (self.state, compiled.frozen, batch, compiled.key), compiled.first_device
+                (self.state, compiled.frozen, batch, compiled.key), compiled.placement.first_device
             )
             place, cause, *mend = compiled.algorithm.find_origin(state, frozen, batch, key)
             step, epoch = int(self.state.step) + 1, self.position.epoch + 1

@@ -20,7 +20,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import clearprop as cp
 from clearprop import nn, ops, optim
-from clearprop.errors import ConfigurationError, DataError, NonFiniteError, ShapeError
+from clearprop.errors import ConfigurationError, DataError, ModelError, NonFiniteError, ShapeError
 from clearprop.interop.sklearn import (
     NetworkClassifier,
     NetworkRegressor,
@@ -275,3 +275,11 @@ def test_the_run_can_be_looked_at() -> None:
     glass = cp.explain(network.run_.model, X[:1].astype(np.float32), Y[:1], loss="cross_entropy")
     assert any(node.error is not None for node in glass)
     assert "NetworkClassifier" in network._repr_html_()
+
+
+def test_a_model_with_more_outputs_than_classes_is_refused() -> None:
+    x, y = load_iris(return_X_y=True)
+    with pytest.raises(ModelError, match="more outputs than there are classes") as caught:
+        NetworkClassifier(nn.Linear(4, 10), epochs=1, random_state=0).fit(x, y)
+    assert caught.value.given == "10 outputs, 3 classes"
+    NetworkClassifier(nn.Linear(4, 3), epochs=1, random_state=0).fit(x, y)

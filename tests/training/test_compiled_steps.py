@@ -18,6 +18,7 @@ from clearprop.training.compiled_steps import CompiledSteps, Span
 from clearprop.training.execution_plan import ExecutionPlan
 from clearprop.training.feed import Feed, on_devices
 from clearprop.training.fit_config import FitConfig
+from clearprop.training.placement import Placement
 from clearprop.training.run_setup import RunSetup
 
 BATCH = 32
@@ -31,7 +32,10 @@ def setup(splits: data.Splits, model: nn.Module, rule: str = "adam", **options: 
 
 
 def compiled_of(of: RunSetup, plan: ExecutionPlan) -> CompiledSteps:
-    return CompiledSteps(of.algorithm, plan, mesh(plan.devices), of.frozen, jax.random.key(1))
+    placement = Placement(mesh(plan.devices), {})
+    return CompiledSteps(
+        of.algorithm, plan, placement, of.state_shapes, of.frozen, jax.random.key(1)
+    )
 
 
 def ran(of: RunSetup, plan: ExecutionPlan, steps: int) -> tuple[TrainState, np.ndarray]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -121,9 +122,12 @@ def test_early_stopping_is_the_same_in_single_calls(
     assert whole.stopped.reason == "early"
 
 
-def test_frozen_parameters_stay_as_they_are(digits: data.Splits, perceptron: nn.Module) -> None:
+@pytest.mark.parametrize("freeze", [["layers.1.*"], "layers.1.*", "layers.1", iter(["layers.1"])])
+def test_frozen_parameters_stay_as_they_are(
+    digits: data.Splits, perceptron: nn.Module, freeze: str | Iterable[str]
+) -> None:
     before = nn.parameters(perceptron.init(5))
-    run = quiet(perceptron.init(5), digits, epochs=1, freeze=["layers.1.*"])
+    run = quiet(perceptron.init(5), digits, epochs=1, freeze=freeze)
     after = nn.parameters(run.model)
     same = {path for path, x in before.items() if np.array_equal(x, after[path])}
     assert same == {"layers.1.weight", "layers.1.bias"}

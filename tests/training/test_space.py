@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import clearprop as cp
-from clearprop import device_memory, memory, nn
+from clearprop import device_memory, memory, nn, programs
 from clearprop.errors import CheckpointError, ConfigurationError
 from clearprop.training import evaluation
 from clearprop.training.fit_config import FitConfig
@@ -156,6 +156,7 @@ def test_the_program_of_a_step_is_compiled_once(
 
     jax.monitoring.register_event_duration_secs_listener(listen)
     for batch_size, steps in ((64, {"steps_per_call": 5}), (64, {}), (1617, {})):
+        programs.forget_programs()
         compiled.clear()
         trained(pictures, batch_size=batch_size, **steps)
         for name in ("jit__trace_steps", "jit__trace_epochs"):

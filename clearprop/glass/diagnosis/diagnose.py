@@ -10,7 +10,6 @@ from clearprop import (
     models,  # noqa: F401 - a saved model names its class, which has to be known
     nn,
 )
-from clearprop.backend import make_room_for_programs
 from clearprop.errors import ConfigurationError, kind_of
 from clearprop.glass.diagnosis import (  # noqa: F401 - these fill the table of rules
     of_adversarial,
@@ -35,6 +34,7 @@ from clearprop.glass.diagnosis.kinds import KINDS, SYMPTOMS
 from clearprop.glass.diagnosis.rules import RULES
 from clearprop.glass.diagnosis.trained import Trained, TrainedInFolder
 from clearprop.nn.recording import LossLike
+from clearprop.programs import make_room_for_programs
 from clearprop.training import Run
 from clearprop.training.training_data import Development
 

@@ -25,6 +25,7 @@ from clearprop.glass.nodes.table import Table
 from clearprop.glass.nodes.values import Values
 from clearprop.nn.recording import LossLike, Objective
 from clearprop.training import Run
+from clearprop.training.checks import check_one_array
 from clearprop.training.given import pair_for
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.training_data import Split, check_labels
@@ -96,7 +97,11 @@ def explain(
             given="y=None",
             fix="cp.explain(model, x, y)",
         )
-    program, arrays = prepare(model, x, y, loss, training, key)
+    try:
+        program, arrays = prepare(model, x, y, loss, training, key)
+    except (AttributeError, TypeError):
+        check_one_array(model, jax.eval_shape(lambda model, x: model(x), model, x))
+        raise
     glass = Glass(Values(program, arrays))
     found = nn.LOSSES.get(loss) if isinstance(loss, str) else loss
     output = glass.structure.layers.get("")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
@@ -17,7 +18,8 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import column_or_1d
 
 from clearprop import nn, optim
-from clearprop.errors import DataError
+from clearprop.errors import DataError, ModelError
+from clearprop.interop.sklearn.examples import WeightedExamples
 from clearprop.interop.sklearn.labels import ANEW, numbered, places_of
 from clearprop.interop.sklearn.network import NetworkEstimator
 from clearprop.nn.activation import ActivationLike
@@ -147,6 +149,22 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         places = places_of(y, known)
         self._multilabel, self.classes_ = False, known
         return places.astype(np.int32)
+
+    def _new_model(self, examples: WeightedExamples) -> nn.Module:
+        model, expected = super()._new_model(examples), self._outputs(examples.targets)
+        if isinstance(self.model, nn.Module):
+            ready = model if nn.is_initialized(model) else model.init(0)
+            made = jax.eval_shape(ready, examples.inputs[:1])
+            # Too few outputs are refused by the loss. Those that are too many would be classes.
+            if len(made.shape) == 2 and made.shape[-1] > expected:
+                raise ModelError(
+                    "the model has more outputs than there are classes",
+                    where="model",
+                    given=f"{made.shape[-1]} outputs, {len(self.classes_)} classes",
+                    expected=f"{expected} outputs",
+                    fix=f"a last layer with {expected} outputs; nn.replace_layer changes it",
+                )
+        return model
 
     def _outputs(self, targets: NDArray[Any]) -> int:
         del targets

@@ -8,10 +8,12 @@ from __future__ import annotations
 import jax
 import numpy as np
 
-from clearprop import nn, tree
+from clearprop import backend, nn, tree
 from clearprop.data import Batch
 from clearprop.errors import NonFiniteError
 from clearprop.interop.sklearn.examples import WeightedExamples
+from clearprop.optim.rate_arguments import constant_rates, taking_rates
+from clearprop.programs import SharedJit
 from clearprop.training.algorithm import TrainState
 from clearprop.training.compiled_steps import all_finite
 from clearprop.training.fit_config import FitConfig
@@ -27,7 +29,11 @@ class Stepper:
 
     def __init__(self, config: FitConfig) -> None:
         self._setup = RunSetup.of(config)
-        self._step = jax.jit(self._setup.algorithm.step)
+        rates = constant_rates(self._setup.config.resolved_optimizer)
+        self._rates = [np.asarray(rate, backend.float_dtype()) for rate in rates]
+        self._place = backend.replicated(backend.mesh(1))
+        step = taking_rates(self._setup.algorithm.step, rates)
+        self._step = SharedJit(step, results=self._place)
         self._key = jax.random.key(config.seed)
 
     def first_state(self, earlier: TrainState | None) -> TrainState:
@@ -38,7 +44,7 @@ class Stepper:
                 algorithm remembers is taken too if it has the same form, else it begins anew. None
                 begins with the weights of the model.
         """
-        new = self._setup.state()
+        new: TrainState = jax.device_put(self._setup.state(), self._place)
         if earlier is None:
             return new
         return earlier._replace(
@@ -54,7 +60,7 @@ class Stepper:
         """
         weights = None if examples.weights is None else examples.weights.astype(np.float32)
         batch = Batch(examples.inputs, examples.targets, weights)
-        after, measured, _ = self._step(state, self._setup.frozen, batch, self._key)
+        after, measured, _ = self._step(self._rates, state, self._setup.frozen, batch, self._key)
         loss = float(measured.objective)
         if not (np.isfinite(loss) and all_finite(after.parameters)):
             raise NonFiniteError(

@@ -10,10 +10,10 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from clearprop import backend
 from clearprop.errors import ConfigurationError
 from clearprop.glass.nodes import program as programs
 from clearprop.glass.pictures import data_address
+from clearprop.programs import make_room_for_programs
 from clearprop.studio.models.back import back_frame
 from clearprop.studio.models.cell import cell_frame
 from clearprop.studio.models.graph import network_graph
@@ -184,7 +184,7 @@ class Viewer:
         return sequence_frame(self.seen(pass_id))
 
     def _made(self, name: str, request: PassRequest) -> ViewedPass:
-        backend.make_room_for_programs()
+        make_room_for_programs()
         made = ViewedPass.of(name, self.opened(request.source), request)
         self._passes.keep(name, made)
         while sum(each.size for each in self._passes.kept) > programs.budget():

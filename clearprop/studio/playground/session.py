@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from clearprop.backend import make_room_for_programs
 from clearprop.glass.diagnosis.diagnose import diagnose
+from clearprop.programs import make_room_for_programs
 from clearprop.studio.live_session import LiveSession, Send
 from clearprop.studio.playground import messages as m
 from clearprop.studio.playground.findings import shown_finding

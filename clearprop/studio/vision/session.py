@@ -6,8 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Protocol
 
-from clearprop.backend import make_room_for_programs
 from clearprop.errors import ConfigurationError
+from clearprop.programs import make_room_for_programs
 from clearprop.studio.live_session import LiveSession, Send
 from clearprop.studio.models.messages import PassRequest
 from clearprop.studio.playground.messages import PageBack, Pause, StepOnce
