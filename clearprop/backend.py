@@ -16,10 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from clearprop import processes
 from clearprop.errors import ConfigurationError, run_option
 
 Array = jax.Array
 Result = TypeVar("Result")
+Tree = TypeVar("Tree")
 
 FAULTY = ("0.10.2", "0.11.0", "0.11.2")
 """Versions of jaxlib whose CPU compiler makes wrong numbers or crashes: JAX issues 39103, 39257."""
@@ -47,6 +49,8 @@ _by_onednn: contextvars.ContextVar[bool] = contextvars.ContextVar("by_onednn", d
 DATA, MODEL = "data", "model"
 """The axes of a mesh: over the first the examples of a batch are divided, over the second the
 parameters of layers."""
+AXES = (DATA, MODEL)
+"""From the outermost axis inwards."""
 
 
 def key(seed: int | Array) -> Array:
@@ -165,6 +169,51 @@ def mesh(count: int | None = None, *, parts: int = 1) -> Mesh:
             else None,
         )
     return Mesh(np.array(known[:wanted]).reshape(count, parts), (DATA, MODEL))
+
+
+def put(tree: Tree, places: object) -> Tree:
+    """Put the arrays of a tree where they belong.
+
+    Each process has the whole arrays, and puts those parts on its devices that belong there.
+
+    Args:
+        tree: arrays.
+        places: one placement for all, or a tree of them.
+    """
+    if processes.count() == 1:
+        placed: Tree = jax.device_put(tree, places)
+        return placed
+    if isinstance(places, NamedSharding):
+        places = jax.tree.map(lambda _: places, tree)
+    put_all: Tree = jax.tree.map(_put_part, tree, places)
+    return put_all
+
+
+def _put_part(x: Any, place: NamedSharding) -> Array:
+    if isinstance(x, jax.Array) and x.sharding == place:
+        return x
+    if isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+        words = _put_part(jax.random.key_data(x), place)
+        return jax.random.wrap_key_data(words, impl=jax.random.key_impl(x))
+    whole = fetch(x)
+    whole = whole.astype(jax.dtypes.canonicalize_dtype(whole.dtype))
+    return jax.make_array_from_callback(whole.shape, place, lambda at: whole[at])
+
+
+def fetch(tree: Tree) -> Tree:
+    """Return a tree with whole arrays on the host; every process calls this for divided ones."""
+    fetched: Tree = jax.tree.map(_fetched, tree)
+    return fetched
+
+
+def _fetched(x: Any) -> Any:
+    if isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+        return x
+    is_apart = isinstance(x, jax.Array) and not x.is_fully_addressable
+    if is_apart and not x.is_fully_replicated:
+        whole = NamedSharding(x.sharding.mesh, PartitionSpec())
+        x = jax.jit(lambda x: x, out_shardings=whole)(x)
+    return np.asarray(x)
 
 
 def replicated(over: Mesh) -> NamedSharding:

@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 
 import jax
 
+from clearprop import processes
 from clearprop.backend import jit_convolutions
 from clearprop.device_memory import CallSize, call_size, size_of_program
 
@@ -129,6 +130,7 @@ class SharedJit(Generic[Result]):
         with _keeping:
             known = _kept.pop(key, None)
         made: jax.stages.Compiled = lowered.compile() if known is None else known
+        processes.meet("compiled")  # each compiles at its own pace, and a sum waits half a minute
         with _keeping:
             _kept[key] = made
             while len(_kept) > KEPT:

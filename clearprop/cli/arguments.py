@@ -83,6 +83,23 @@ _MESH = Argument(
     "the devices by axes, such as data=4,model=2; data=-1 takes all",
     {"metavar": "AXIS=N,..."},
 )
+_DISTRIBUTED = (
+    Argument(
+        "--distributed",
+        "one of several processes, started by Slurm, Open MPI or Kubernetes",
+        {"action": "store_true"},
+    ),
+    Argument(
+        "--coordinator",
+        "where process 0 of several runs, with a free port there",
+        {"metavar": "HOST:PORT"},
+    ),
+    Argument("--processes", "how many processes there are", {"type": int, "metavar": "N"}),
+    Argument("--process", "which of them this is, from 0", {"type": int, "metavar": "I"}),
+    Argument(
+        "--wait", "seconds to wait for the others (30; 300 with --distributed)", {"type": int}
+    ),
+)
 _NO_REPORT = Argument("--no-report", "write no report", {"action": "store_true"})
 _RECIPES = "recipes:\n" + "\n".join(f"  {name:14} {row.summary}" for name, row in RECIPES.items())
 
@@ -108,6 +125,7 @@ COMMANDS: dict[str, Command] = {
             _TARGET,
             _SET,
             _MESH,
+            *_DISTRIBUTED,
             _FOLDER,
             _LOG,
             _NO_REPORT,
@@ -141,7 +159,7 @@ COMMANDS: dict[str, Command] = {
     "resume": Command(
         "training.run_resume",
         "continue an interrupted run",
-        (_RUN, _MESH, _LOG, _NO_REPORT),
+        (_RUN, _MESH, *_DISTRIBUTED, _LOG, _NO_REPORT),
     ),
     "fork": Command(
         "training.run_fork",

@@ -8,6 +8,14 @@ import sys
 
 from clearprop.errors import RunError
 
+_speaks_for: list[int] = []
+"""The number of this process, where it is one of several and not the first."""
+
+
+def only_complain(process: int) -> None:
+    """Let this process, one of several, write no results: the first does."""
+    _speaks_for[:] = [process]
+
 
 def say(text: str = "") -> None:
     """Write a line of a result.
@@ -15,7 +23,8 @@ def say(text: str = "") -> None:
     Raises:
         RunError: standard output is closed, or it cannot be written.
     """
-    write_out(text + "\n")
+    if not _speaks_for:
+        write_out(text + "\n")
 
 
 def write_out(text: str) -> None:
@@ -51,7 +60,8 @@ def complain(text: str) -> None:
             sys.stdout.flush()
     if sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):
-            sys.stderr.write(text.rstrip("\n") + "\n")
+            who = "".join(f"process {number}: " for number in _speaks_for)
+            sys.stderr.write(who + text.rstrip("\n") + "\n")
             sys.stderr.flush()
 
 

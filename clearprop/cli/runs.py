@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from clearprop import nn
+from clearprop import nn, processes
 from clearprop.data import Preprocessor
 from clearprop.errors import CheckpointError, ConfigurationError, RunError, nearest
 from clearprop.files import read_record, write_errors
@@ -23,12 +23,13 @@ def new_run(given: str | None, recipe: str) -> Iterator[Path]:
     if given is not None:
         yield Path(given)
         return
-    folder = _next_folder(recipe)
+    folder = Path(processes.from_first(lambda: str(_next_folder(recipe)), "run"))
     try:
         yield folder
     finally:
-        with contextlib.suppress(OSError):
-            folder.rmdir()
+        if processes.is_first():
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def _next_folder(recipe: str) -> Path:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from clearprop import glass, nn, tree
+from clearprop import glass, nn, processes, tree
 from clearprop.backend import DATA, MODEL
 from clearprop.cli.datasets import say_columns
 from clearprop.cli.inference import shown_error
 from clearprop.cli.inspection import extras_of
 from clearprop.cli.interrupts import INTERRUPTED
-from clearprop.cli.output import complain, say
+from clearprop.cli.output import complain, only_complain, say
 from clearprop.cli.runs import existing_run, new_run
 from clearprop.cpu import configure_cpu
 from clearprop.errors import ConfigurationError, unknown_name
@@ -49,14 +50,35 @@ def run_train(arguments: argparse.Namespace) -> int:
         return study(kind, arguments)
     check_log(arguments.log)
     values = chosen_values(arguments)
-    arrange_devices(values.get("mesh"))
-    experiment = prepare(arguments.RECIPE, values)
-    with new_run(arguments.folder, arguments.RECIPE) as folder:
-        return train(experiment, folder, report=not arguments.no_report, log=arguments.log)
+    with joined(arguments):
+        arrange_devices(values.get("mesh"))
+        experiment = prepare(arguments.RECIPE, values)
+        with new_run(arguments.folder, arguments.RECIPE) as folder:
+            return train(experiment, folder, report=not arguments.no_report, log=arguments.log)
+
+
+@contextlib.contextmanager
+def joined(arguments: argparse.Namespace) -> Iterator[None]:
+    """Within the block this process is one of several, if the command says so.
+
+    Raises:
+        ConfigurationError: the options do not go together, or no scheduler is known.
+        RunError: the others cannot be reached, or one of them has ended.
+    """
+    given = (arguments.coordinator, arguments.processes, arguments.process)
+    if arguments.distributed or any(value is not None for value in given):
+        processes.initialize(*given, initialization_timeout=arguments.wait)
+    if not processes.is_first():
+        only_complain(processes.index())
+    with processes.together():
+        yield
+    processes.leave()
 
 
 def arrange_devices(mesh: object, earlier: Mapping[str, object] | None = None) -> None:
     """Make as many devices of the CPU as a mesh asks for; other devices are as they are.
+
+    Several processes share out the devices of a mesh; without one, each has one device.
 
     Args:
         mesh: as text, or the sizes of its axes; None where none was asked for.
@@ -68,8 +90,11 @@ def arrange_devices(mesh: object, earlier: Mapping[str, object] | None = None) -
         plan = of_config(earlier, "the run")
         sizes = {DATA: plan.devices, MODEL: plan.parts}
     known = [int(str(size)) for size in sizes.values() if str(size).isdecimal()]
-    if sizes and len(known) == len(sizes) and math.prod(known) > 1:
-        configure_cpu(math.prod(known))
+    wanted = math.prod(known) if sizes and len(known) == len(sizes) else 1
+    if processes.count() > 1:
+        configure_cpu(max(1, wanted // processes.count()))
+    elif wanted > 1:
+        configure_cpu(wanted)
 
 
 def check_log(log: str | None) -> None:
@@ -168,7 +193,10 @@ def train(
     say("\n".join(aligned(rows)))
     dataset = experiment.dataset
     say_columns(dataset.taken, (*dataset.notes, *experiment.unseen))
-    done = experiment.train(folder=folder, resume=resume, on_event=reader_for(log, folder))
+    reader = reader_for(log, folder) if processes.is_first() else None
+    done = experiment.train(folder=folder, resume=resume, on_event=reader)
+    if not processes.is_first():
+        return INTERRUPTED if done.stopped.reason == "interrupted" else 0
     return finish(experiment, done, folder, report=report, log=log)
 
 
@@ -299,13 +327,14 @@ def run_resume(arguments: argparse.Namespace) -> int:
     check_log(arguments.log)
     folder = existing_run(arguments.RUN)
     config = read_config(folder)
-    arrange_devices(arguments.mesh, config)
-    experiment = of_run(config, str(folder))
-    if arguments.mesh is not None:
-        mesh = arguments.mesh if taken_axes(arguments.mesh) else f"{DATA}=1"
-        experiment = replace(experiment, recipe=experiment.recipe.on_mesh(mesh))
-    report = not arguments.no_report
-    return train(experiment, folder, report=report, resume=True, log=arguments.log)
+    with joined(arguments):
+        arrange_devices(arguments.mesh, config)
+        experiment = of_run(config, str(folder))
+        if arguments.mesh is not None:
+            mesh = arguments.mesh if taken_axes(arguments.mesh) else f"{DATA}=1"
+            experiment = replace(experiment, recipe=experiment.recipe.on_mesh(mesh))
+        report = not arguments.no_report
+        return train(experiment, folder, report=report, resume=True, log=arguments.log)
 
 
 def run_fork(arguments: argparse.Namespace) -> int:

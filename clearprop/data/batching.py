@@ -6,7 +6,7 @@ Shape letters: N examples, B batch size.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -79,6 +79,7 @@ def batches(
     *,
     shuffle: bool = True,
     drop_remainder: bool = True,
+    columns: Callable[[int], slice] | None = None,
 ) -> Iterator[Batch]:
     """Return the batches of one epoch, from ``start_batch`` on.
 
@@ -94,6 +95,7 @@ def batches(
         start_batch: how many batches of the epoch to leave out.
         shuffle: False takes the rows in their own order.
         drop_remainder: False yields a smaller last batch if rows are left over.
+        columns: which examples to read of a batch with so many; by default all.
 
     Raises:
         ConfigurationError: the batch size is 0 or larger than the data, ``start_batch`` is negative
@@ -113,7 +115,7 @@ def batches(
             expected=f"from 0 to {count}",
         )
     order = epoch_order(len(dataset), seed, epoch) if shuffle else np.arange(len(dataset))
-    plan = BatchPlan(dataset, order, batch_size, count)
+    plan = BatchPlan(dataset, order, batch_size, count, columns)
     if dataset.streamed:
         return _streamed(plan, start_batch)
     return (plan[index] for index in range(start_batch, count))
@@ -128,18 +130,22 @@ class BatchPlan:
         order: the order of the rows, (N,).
         batch_size: rows in a batch.
         count: batches in the epoch.
+        columns: which examples are read of a batch with so many; None for all.
     """
 
     dataset: Dataset
     order: Indices
     batch_size: int
     count: int
+    columns: Callable[[int], slice] | None = None
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, index: int) -> Batch:
         rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        if self.columns is not None:
+            rows = rows[self.columns(len(rows))]
         return Batch(rows_of(self.dataset.inputs, rows), self.dataset.targets[rows])
 
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from clearprop import backend
 from clearprop.backend import float_dtype
 from clearprop.data import Batch
 from clearprop.device_memory import CallSize
@@ -35,6 +36,7 @@ from clearprop.training.algorithm import (
 )
 from clearprop.training.callback import Portion
 from clearprop.training.execution_plan import ExecutionPlan
+from clearprop.training.nonfinite import finite
 from clearprop.training.placement import Placement
 
 EVALUATION_BATCH = 512
@@ -103,7 +105,7 @@ class CompiledSteps:
         self.plan = plan
         self.placement = placement
         self.hold(frozen)
-        self.key = jax.device_put(key, placement.whole)
+        self.own_key, self.key = key, self.put(key)
         self._rates = [np.asarray(rate, float_dtype()) for rate in rates]
         self._spares: list[TrainState] = []
         # Outside a loop of steps the convolutions are those of XLA, and oneDNN can compute them.
@@ -128,13 +130,11 @@ class CompiledSteps:
 
     def put(self, tree: Tree) -> Tree:
         """Put arrays on every device of the mesh."""
-        placed: Tree = jax.device_put(tree, self.placement.whole)
-        return placed
+        return backend.put(tree, self.placement.whole)
 
     def put_state(self, state: Tree) -> Tree:
         """Put a state, or parameters by path, on the devices as they are divided."""
-        placed: Tree = jax.device_put(state, self.placement.of(state))
-        return placed
+        return backend.put(state, self.placement.of(state))
 
     def steps(
         self,
@@ -202,6 +202,14 @@ class CompiledSteps:
             *self._of_epochs(state, spare, data, dev, orders, span), size=size
         )
         return found
+
+    def on_host(self, portion: Portion, step: int) -> Batch:
+        """Return the examples of one step of a portion, on the host."""
+        if self.placement.apart:
+            return cast(Batch, jax.tree.map(lambda part: part[step], backend.fetch(portion.data)))
+        start = portion.start + step * portion.size
+        rows = np.asarray(portion.order)[start : start + portion.size]
+        return cast(Batch, jax.tree.map(lambda part: np.asarray(part)[rows], portion.data))
 
     def evaluate(self, arrays: Arrays, data: Batch) -> Measured:
         """Return sums over all examples of a set, in evaluation."""
@@ -298,15 +306,20 @@ class CompiledSteps:
 
     def evaluation_batch(self, examples: int) -> tuple[int, int]:
         """Return the batch size of an evaluation, and the number of its batches."""
-        chunks = -(-examples // EVALUATION_BATCH)
-        size = -(-examples // chunks)
-        return -(-size // self.plan.devices) * self.plan.devices, chunks
+        chunks, devices = -(-examples // EVALUATION_BATCH), self.plan.devices
+        return -(-examples // (chunks * devices)) * devices, chunks
 
     def _take_spare(self, like: TrainState) -> TrainState:
         if self._spares:
             return self._spares.pop()
         fresh: TrainState = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), like)
         return self.put_state(fresh)
+
+    def examples(self, data: Batch, order: Array, start: Array | int, size: int) -> Batch:
+        """Return the examples ``order[start : start + size]`` of a portion, in a program."""
+        if self.placement.apart:  # they are read batch by batch
+            return cast(Batch, jax.tree.map(lambda part: part[start // size], data))
+        return self.batch(data, jax.lax.dynamic_slice(order, (start,), (size,)))
 
     def batch(self, data: Batch, rows: Array) -> Batch:
         """Return the examples of some rows, sharded over the devices where possible."""
@@ -339,13 +352,13 @@ class CompiledSteps:
 
         def one(i: Any, carry: tuple[TrainState, Measured]) -> tuple[TrainState, Measured]:
             before, measured = carry
-            rows = jax.lax.dynamic_slice(order, (start + i * size,), (size,))
+            batch = self.examples(data, order, start + i * size, size)
             after, now, gradients = self.algorithm.step(
-                self.placement.gathered(before), frozen, self.batch(data, rows), key
+                self.placement.gathered(before), frozen, batch, key
             )
             if guarded:
                 whole_so_far = before.step == state.step + i
-                fine = whole_so_far & _all_finite((now.objective, gradients, after.parameters))
+                fine = whole_so_far & finite((now.objective, gradients, after.parameters))
                 after = jax.tree.map(functools.partial(jnp.where, fine), after, before)
             return after, _noted(measured, i, now)
 
@@ -481,19 +494,6 @@ def _donated(state: TrainState, spare: TrainState) -> TrainState:
 def _noted(every: Any, i: Any, now: Any) -> Any:
     """Write the measures of one step among those of all steps."""
     return jax.tree.map(lambda at, x: at.at[i].set(x.astype(at.dtype)), every, now)
-
-
-def all_finite(tree: object) -> bool:
-    """Say whether every floating array of a tree is finite throughout."""
-    return bool(_all_finite(tree))
-
-
-@jax.jit
-def _all_finite(tree: Any) -> Array:
-    floating = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.floating)]
-    return functools.reduce(
-        jnp.logical_and, [jnp.isfinite(x).all() for x in floating], jnp.ones((), bool)
-    )
 
 
 def _joined(parts: tuple[Any, ...]) -> NDArray[Any]:

@@ -69,10 +69,18 @@ def score_split(
         objective = error = 0.0
         for start in range(0, n, EVALUATION_BATCH):
             rows = np.arange(start, min(start + EVALUATION_BATCH, n))
-            batch = compiled.put(split.rows(rows))
-            sums = compiled.evaluate(arrays, batch)
+            sums = compiled.evaluate(arrays, put_rows(split, rows, compiled))
             objective, error = objective + float(sums.objective), error + float(sums.error)
     return Score(objective / n, float(compiled.algorithm.finish(np.float64(error / n))))
+
+
+def put_rows(split: Split, rows: NDArray[np.intp], compiled: CompiledSteps) -> Batch:
+    """Return some examples on the devices; of several processes each reads a part of them."""
+    placement = compiled.placement
+    if not placement.apart:
+        return compiled.put(split.rows(rows))
+    own = split.rows(rows[placement.columns(len(rows))])
+    return placement.joined(own, (len(rows),))
 
 
 def score_without_targets(
@@ -105,7 +113,8 @@ def outputs_of(
     starts = range(0, len(split), EVALUATION_BATCH)
     parts = [
         compiled.outputs(
-            arrays, compiled.put(split.rows(np.arange(k, min(k + EVALUATION_BATCH, len(split)))))
+            arrays,
+            put_rows(split, np.arange(k, min(k + EVALUATION_BATCH, len(split))), compiled),
         )
         for k in starts
     ]

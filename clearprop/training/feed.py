@@ -38,7 +38,8 @@ class Feed:
         self._orders: dict[int, Any] = {}
         self._ahead: tuple[tuple[int, int, int], Portion] | None = None
         self._stream: tuple[int, int, Iterator[Any]] | None = None
-        self.resident = None if part.streamed else on_devices(part, compiled)
+        self._apart = compiled.placement.apart
+        self.resident = None if part.streamed or self._apart else on_devices(part, compiled)
 
     def portion(self, epoch: int, step: int, count: int) -> Portion:
         """Return the examples of a call.
@@ -69,6 +70,8 @@ class Feed:
     def _make(self, epoch: int, step: int, count: int) -> Portion:
         start = step * self._batch_size
         size = min(self._batch_size, len(self.part) - start)
+        if self._apart and not self.part.streamed:
+            return self._own_part(epoch, start, count, size)
         if self.resident is None:
             return self._from_stream(epoch, step, count, size)
         if epoch not in self._orders:
@@ -86,18 +89,40 @@ class Feed:
         taken = [next(stream) for _ in range(count)]
         self._stream = (epoch, step + count, stream)
         pool = jax.tree.map(lambda *parts: np.concatenate(parts), *(Batch(*one) for one in taken))
+        own = self._compiled.placement.columns(size)
         if self.part.weights is not None:
-            order = epoch_order(len(self.part), self._seed, epoch)
-            first = step * self._batch_size
-            rows = order[first : first + len(pool.targets)]
-            pool = pool._replace(weights=self.part.weights[rows])
+            rows = self._rows(epoch, step * self._batch_size, count, size)
+            pool = pool._replace(weights=self.part.weights[rows[:, own].ravel()])
+        if self._apart:
+            return self._joined(pool, count, size)
         order = np.arange(len(pool.targets), dtype=np.int32)
         return Portion(self._compiled.put(pool), cast(Array, self._compiled.put(order)), 0, size)
 
+    def _rows(self, epoch: int, start: int, count: int, size: int) -> NDArray[np.intp]:
+        """Return the rows of the examples of a call, (K, B)."""
+        order = epoch_order(len(self.part), self._seed, epoch)
+        return order[start : start + count * size].reshape(count, size)
+
+    def _own_part(self, epoch: int, start: int, count: int, size: int) -> Portion:
+        """Return the examples of a call, of which each process reads a part."""
+        rows = self._rows(epoch, start, count, size)
+        own = rows[:, self._compiled.placement.columns(size)]
+        return self._joined(self.part.rows(own.ravel()), count, size)
+
+    def _joined(self, own: Batch, count: int, size: int) -> Portion:
+        """Return a portion of batches of which this process has read its part."""
+        placement = self._compiled.placement
+        columns = placement.columns(size)
+        shape = (count, columns.stop - columns.start)
+        parts = jax.tree.map(lambda x: np.asarray(x).reshape(*shape, *x.shape[1:]), own)
+        order = self._compiled.put(np.arange(count * size, dtype=np.int32))
+        return Portion(placement.joined(parts, (count, size)), cast(Array, order), 0, size)
+
     def _begun(self, epoch: int, step: int) -> Iterator[Any]:
         """Return the batches of an epoch from a step on."""
+        columns = self._compiled.placement.columns
         if isinstance(self.part, BatchSplit):
-            return self.part.epoch(step)
+            return (_taken(one, columns(len(one.targets))) for one in self.part.epoch(step))
         assert self.part.dataset is not None
         return batches(
             self.part.dataset,
@@ -106,7 +131,13 @@ class Feed:
             epoch,
             start_batch=step,
             drop_remainder=False,
+            columns=columns,
         )
+
+
+def _taken(batch: Batch, columns: slice) -> Batch:
+    taken: Batch = jax.tree.map(lambda x: x[columns], batch)
+    return taken
 
 
 def on_devices(part: Split, compiled: CompiledSteps) -> Batch:

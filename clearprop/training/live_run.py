@@ -18,9 +18,9 @@ from clearprop.programs import make_room_for_programs
 from clearprop.training import space
 from clearprop.training.algorithm import Array, Arrays, Measured, TrainState
 from clearprop.training.callback import Portion, Position
-from clearprop.training.compiled_steps import all_finite
 from clearprop.training.events import EpochDone, Event, NonFinite, Stopped
 from clearprop.training.fit_config import FitConfig
+from clearprop.training.nonfinite import all_finite
 from clearprop.training.run import Run
 from clearprop.training.run_setup import RunSetup
 from clearprop.training.snapshots import SnapshotsInMemory, check_kept

@@ -1,4 +1,4 @@
-"""The search for the first number of a pass that is not finite.
+"""Whether all numbers are finite, and the search for the first of a pass that is not.
 
 A training step that broke is computed again, operation by operation, and searched; `explain`
 searches its own pass with the same two functions.
@@ -6,6 +6,7 @@ searches its own pass with the same two functions.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
@@ -38,6 +39,21 @@ FILL = "fill or drop what is missing: x = np.nan_to_num(x)"
 NEW_VALUES = "give the model new values: init(seed) of the model as it was built"
 IN_UPDATE = "the update"
 LOOK = "cp.explain(error.run.model, x, y, loss) shows every number of such a pass"
+
+
+def all_finite(tree: object) -> bool:
+    """Say whether every floating array of a tree is finite throughout."""
+    return bool(finite(tree))
+
+
+@jax.jit
+def finite(tree: object) -> Array:
+    """Return in a program whether every floating array of a tree is finite throughout."""
+    floating = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.floating)]
+    return functools.reduce(
+        jnp.logical_and, [jnp.isfinite(x).all() for x in floating], jnp.ones((), bool)
+    )
+
 
 WAYS = {"forward": "going forward, ", "backward": "going back, ", "": ""}
 

@@ -9,81 +9,25 @@ the first device. XLA's partitioner adds the communication.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import jax
-import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from clearprop import backend, nn
-from clearprop.backend import DATA, MODEL
+from clearprop import backend, nn, processes
+from clearprop.backend import AXES, DATA, MODEL
 from clearprop.device_memory import size_of
-from clearprop.errors import ConfigurationError, run_option, unknown_name
+from clearprop.errors import ConfigurationError, unknown_name
 from clearprop.nn.fields import Shardings
 from clearprop.nn.sharding import Axis, given_shardings, shardings
 from clearprop.training.algorithm import TrainState
 
 T = TypeVar("T")
 
-AXES = (DATA, MODEL)
-"""The axes that a mesh can have, from the outermost inwards."""
-
 Splits = Mapping[str, tuple[Axis, ...]]
 """What divides the axes of each parameter, by path."""
-
-
-def sizes_of_axes(given: Mapping[str, int], available: int) -> dict[str, int]:
-    """Return the number of devices along each axis of a mesh.
-
-    Args:
-        given: by the name of the axis; -1 takes the devices that are left.
-        available: how many devices there are.
-
-    Raises:
-        ConfigurationError: an unknown axis, a size that is no whole number, or devices that do not
-            divide evenly.
-
-    >>> sizes_of_axes({"data": -1, "model": 2}, 8)
-    {'data': 4, 'model': 2}
-    """
-    if not isinstance(given, Mapping):
-        raise ConfigurationError(
-            "a mesh is the number of devices by axis",
-            where="mesh",
-            given=repr(given)[:80],
-            fix=run_option("mesh", {DATA: -1}),
-        )
-    for name, size in given.items():
-        if name not in AXES:
-            raise unknown_name("axis of the mesh", str(name), AXES, where="mesh")
-        is_number = not isinstance(size, bool) and isinstance(size, int | np.integer)
-        if not is_number or (size < 1 and size != -1):
-            raise ConfigurationError(
-                "the size of an axis is a number of devices, or -1 for those that are left",
-                where="mesh",
-                given=f"{name}={size!r}",
-                fix=run_option("mesh", {DATA: -1}),
-            )
-    open_axes = [name for name, size in given.items() if size == -1]
-    known = math.prod(size for size in given.values() if size != -1)
-    fits = len(open_axes) <= 1 and (available % known == 0 if open_axes else known <= available)
-    if not given or not fits:
-        raise ConfigurationError(
-            "the mesh does not fit the devices",
-            where="mesh",
-            given=f"{dict(given)} over {available} devices" if given else "no axis",
-            expected="sizes whose product is at most the number of devices, with at most one -1 "
-            "for the devices that are left, which has to come out even",
-            fix=f"clearprop.configure_cpu(devices={known}) right after the imports"
-            if known > available and backend.devices()[0].platform == "cpu"
-            else run_option("mesh", {DATA: -1}),
-        )
-    left = available // known
-    sizes = {name: int(given.get(name, 1)) for name in AXES}
-    return {name: left if size == -1 else size for name, size in sizes.items()}
 
 
 def splits_of(
@@ -182,9 +126,52 @@ class Placement:
 
     @property
     def first_device(self) -> jax.Device:
-        """The first device of the mesh."""
-        device: jax.Device = self.mesh.devices.ravel()[0]
+        """The first device of the mesh in this process."""
+        device: jax.Device = self.mesh.local_devices[0]
         return device
+
+    def columns(self, size: int) -> slice:
+        """Return which examples of a batch this process reads, of so many.
+
+        A batch that does not divide evenly is read whole.
+        """
+        if not self.apart or size % self.mesh.shape[DATA]:
+            return slice(0, size)
+        found = self.examples.addressable_devices_indices_map((size,)).values()
+        starts, ends = zip(*(at[0].indices(size)[:2] for at in found if at), strict=True)
+        return slice(min(starts), max(ends))
+
+    def of_rows(self, shape: tuple[int, ...]) -> NamedSharding:
+        """Return where examples lie: (B,) or (K, B) of them, whole where one process has all."""
+        if not self.apart or shape[-1] % self.mesh.shape[DATA]:
+            return self.whole
+        return backend.sharded(self.mesh, len(shape) - 1)
+
+    def joined(self, tree: T, shape: tuple[int, ...]) -> T:
+        """Return the examples that this process has read as parts of arrays on all devices.
+
+        Args:
+            tree: of arrays whose first axes are the shape, with the `columns` of the last of them.
+            shape: of all examples: (B,), or (K, B) for K batches.
+        """
+        axis, own, place = len(shape) - 1, self.columns(shape[-1]), self.of_rows(shape)
+
+        def one(x: Any) -> jax.Array:
+            whole = (*shape, *x.shape[len(shape) :])
+
+            def part(at: Any) -> Any:
+                start, end = at[axis].indices(shape[axis])[:2]
+                return x[(slice(None),) * axis + (slice(start - own.start, end - own.start),)]
+
+            return jax.make_array_from_callback(whole, place, part)
+
+        made: T = jax.tree.map(one, tree)
+        return made
+
+    @property
+    def apart(self) -> bool:
+        """Whether several processes train, each of which reads a part of every batch."""
+        return processes.count() > 1
 
     @property
     def examples(self) -> NamedSharding:

@@ -173,14 +173,14 @@ class RunFolder:
             )
         self._losses.rewind(4 * steps)
 
-    def rows(self, layout: Layout, kept: int) -> RowFile:
+    def rows(self, layout: Layout, kept: int) -> RowFile | UnkeptRows:
         """Return what takes the rows of the run's recordings; so many of those there are kept.
 
         Raises:
             RunError: rows of earlier steps are missing, or the disk is full.
         """
-        self._rows = RowFile(self.path / RECORDINGS, layout, kept)
-        return self._rows
+        self._rows = rows = RowFile(self.path / RECORDINGS, layout, kept)
+        return rows
 
     def sync(self) -> None:
         """Force the logs to the disk, so that they outlive a crash of the machine too."""
@@ -212,6 +212,46 @@ class RunFolder:
                 if file is not None:
                     file.close()
             self._lock.release()
+
+
+class JoinedFolder(RunFolder):
+    """A run folder as all processes but the first have it: they write pieces of states alone."""
+
+    def __init__(self, path: Path, keep: int = 2) -> None:
+        self.path = path
+        self.checkpoints = Checkpoints(path / CHECKPOINTS, keep)
+
+    def log(self, event: Event) -> None:
+        """Do nothing: the first process writes."""
+
+    def log_losses(self, losses: NDArray[np.float32]) -> None:
+        """Do nothing: the first process writes."""
+
+    def flush(self) -> None:
+        """Do nothing: the first process writes."""
+
+    def rewind_losses(self, steps: int) -> None:
+        """Do nothing: the first process does it."""
+
+    def rows(self, layout: Layout, kept: int) -> UnkeptRows:
+        """Return what drops the rows of the run's recordings."""
+        return UnkeptRows()
+
+    def sync(self) -> None:
+        """Do nothing: the first process writes."""
+
+    def write(self, name: str, content: str) -> None:
+        """Do nothing: the first process writes."""
+
+    def close(self) -> None:
+        """Do nothing: there is no lock and no open file."""
+
+
+class UnkeptRows:
+    """Drops the rows of a recording, which the first process keeps."""
+
+    def add(self, row: NDArray[np.void]) -> None:
+        """Drop a row."""
 
 
 def read_events(path: Path) -> list[Logged]:

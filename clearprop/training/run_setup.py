@@ -8,21 +8,23 @@ from __future__ import annotations
 import functools
 import json
 import platform
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop import backend, cpu, nn, optim, tree
+from clearprop import backend, cpu, nn, optim, processes, tree
 from clearprop.backend import DATA, MODEL
+from clearprop.data.environments import Environment
 from clearprop.device_memory import size_of
 from clearprop.errors import ConfigurationError, ModelError
 from clearprop.optim.rate_arguments import constant_rates
-from clearprop.training import execution_plan, space
+from clearprop.training import execution_plan, mesh_sizes, space
 from clearprop.training.algorithm import (
     Algorithm,
     Arrays,
@@ -43,7 +45,7 @@ from clearprop.training.learning import Learning
 from clearprop.training.metrics import check_task, compute
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.own_loss import output_shape, suited_to
-from clearprop.training.placement import Placement, sizes_of_axes, splits_of
+from clearprop.training.placement import Placement, splits_of
 from clearprop.training.recording.observation import recordables
 from clearprop.training.recording.recorder import ARRAYS, Record, check_size
 from clearprop.training.recording.recordings import Layout
@@ -264,25 +266,12 @@ class RunSetup:
 
     @functools.cached_property
     def axes(self) -> Mapping[str, int] | None:
-        """The number of devices along each axis of the mesh; None where none was asked for.
-
-        Raises:
-            ConfigurationError: it does not fit the devices, or the batch.
-        """
-        config = self.config
-        if config.mesh is None:
-            return None
-        axes = sizes_of_axes(config.mesh, len(backend.devices()))
-        execution_plan.check_batch(self.batch_size, axes[DATA])
-        return axes
+        """The number of devices along each axis of the mesh; None where none was asked for."""
+        return mesh_sizes.asked(self.config)
 
     def on_mesh(self, plan: ExecutionPlan) -> ExecutionPlan:
-        """Return a plan with the mesh that was asked for, if one was."""
-        axes = self.axes
-        if axes is None:
-            return plan
-        fully = bool(self.config.fully_sharded)
-        return replace(plan, devices=axes[DATA], parts=axes[MODEL], fully_sharded=fully)
+        """Return a plan with the mesh that was asked for, or that of all processes."""
+        return mesh_sizes.on_mesh(plan, self.config, self.axes)
 
     def placement(self, plan: ExecutionPlan) -> Placement:
         """Return how the arrays of the run lie over its devices."""
@@ -309,6 +298,23 @@ class RunSetup:
         examples = space.Examples(self.data.train, self.data.dev, self.batch_size, observed)
         space.check_calls(made, self.state_shapes, examples, self.config)
         return made
+
+    def check_processes(self, plan: ExecutionPlan) -> None:
+        """Raise unless all processes train the same model with the same examples.
+
+        Raises:
+            ConfigurationError: they differ, or the examples come from an environment.
+        """
+        if processes.count() == 1:
+            return
+        if isinstance(self.config.data, Environment):
+            raise ConfigurationError(
+                "an environment is played by one process",
+                where="data",
+                given=f"{processes.count()} processes",
+                fix="start one process; its mesh may have several devices",
+            )
+        processes.check_same(_parts(self.as_dict(plan)))
 
     def measuring(self, plan: ExecutionPlan) -> ExecutionPlan:
         """Return a plan whose calls end with an epoch where something is measured then.
@@ -375,6 +381,21 @@ class RunSetup:
                 fix="begin a new run in another folder",
             )
         compare(self.as_dict(plan), earlier, where)
+
+
+def _parts(config: Mapping[str, object]) -> dict[str, str]:
+    """Return what is the same in all processes of a run, as texts by name."""
+    parts = {}
+    for section, value in config.items():
+        if section in ("machine", "notes"):
+            continue
+        single = section in ("settings", "data") and isinstance(value, Mapping)
+        for name, one in cast("Mapping[str, object]", value).items() if single else [("", value)]:
+            text = json.dumps(one, sort_keys=True, default=repr)
+            if len(text) > 80:
+                text = f"one with the checksum {zlib.crc32(text.encode()):08x}"
+            parts[f"{section} {name}".strip().replace("_", " ")] = text
+    return parts
 
 
 def weighted_data(config: FitConfig, model: nn.Module) -> TrainingData:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 
-from clearprop import tree
+from clearprop import backend, tree
 from clearprop.errors import ConfigurationError
 from clearprop.memory import refuse, shown_size
 from clearprop.training.algorithm import TrainState
@@ -175,7 +175,7 @@ class SnapshotsInMemory:
     def add(self, state: TrainState, position: Position) -> None:
         """Keep one more."""
         # Copies: what `device_get` gives may be the very memory that the next steps write on.
-        arrays = tree.flatten_with_paths(jax.tree.map(np.array, jax.device_get(state)))
+        arrays = tree.flatten_with_paths(jax.tree.map(np.array, backend.fetch(state)))
         self._kept[position.step] = SavedState(arrays, asdict(position), f"step {position.step}")
 
     def load(self, step: int) -> SavedState:

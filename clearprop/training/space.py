@@ -28,7 +28,8 @@ from clearprop.training.algorithm import Array, Measured, TrainState
 from clearprop.training.callback import Portion
 from clearprop.training.compiled_steps import EVALUATION_BATCH, CompiledSteps, Span
 from clearprop.training.fit_config import FitConfig
-from clearprop.training.placement import Placement, sizes_of_axes, splits_of
+from clearprop.training.mesh_sizes import sizes_of_axes
+from clearprop.training.placement import Placement, splits_of
 from clearprop.training.training_data import Split
 
 Tree = TypeVar("Tree")
@@ -224,7 +225,7 @@ def compile_end_of_epoch(compiled: CompiledSteps, state: TrainState, examples: E
     part, rest = examples.train, len(examples.train) % examples.batch_size
     if rest:
         rows = rest if part.streamed else len(part)
-        portion = Portion(_batch(part, rows, compiled), _order((rows,), compiled), 0, rest)
+        portion = Portion(_batch(part, (rows,), compiled), _order((rows,), compiled), 0, rest)
         compiled.size_of_steps(state, portion, 1)
     if examples.dev is not None:
         _evaluation_size(compiled, state, examples.dev)
@@ -238,15 +239,15 @@ class _Need:
         # The programs of single steps write to a third state while the first is kept.
         states = STATES + (plan.unrolled and plan.steps_per_call > 1)
         placement = compiled.placement
-        self.devices = copies(placement.mesh.size)
+        self.devices = copies(len(placement.mesh.local_devices))
         self._states = states * placement.size_on_device(state) * self.devices
         self._gradients = placement.size_on_device(state.parameters) * self.devices
         first = examples.train.first(1)
         self._examples = size_of((first.inputs, first.targets)) * examples.batch_size
         frozen = placement.size_on_device(compiled.frozen) * self.devices
         self._copied = max(0, frozen - size_of(compiled.frozen))
-        kept = [] if examples.train.streamed else [examples.train]
-        kept += [examples.dev] if examples.dev is not None and not examples.dev.streamed else []
+        kept = [part for part in (examples.train, examples.dev) if part is not None]
+        kept = [part for part in kept if not (part.streamed or placement.apart)]
         self._data = 0
         # The first device of a CPU computes with the arrays of the host where they are.
         for part in kept:
@@ -310,21 +311,24 @@ def _step_size(compiled: CompiledSteps, state: TrainState, examples: Examples) -
     part, size, plan = examples.train, examples.batch_size, compiled.plan
     if not plan.epochs_per_call:
         steps = min(plan.steps_per_call, len(part) // size)
-        rows = steps * size if part.streamed else len(part)
-        portion = Portion(_batch(part, rows, compiled), _order((rows,), compiled), 0, size)
+        apart = compiled.placement.apart
+        rows = steps * size if part.streamed or apart else len(part)
+        shape = (steps, size) if apart else (rows,)
+        portion = Portion(_batch(part, shape, compiled), _order((rows,), compiled), 0, size)
         return compiled.size_of_steps(state, portion, steps)
     N, most = len(part), plan.epochs_per_call
     columns = np.zeros(-(-N // size), np.float32)
     span = Span(0, 0, 0, Measured(columns, columns))
-    dev = None if examples.dev is None else _batch(examples.dev, len(examples.dev), compiled)
-    data, orders = _batch(part, N, compiled), _order((most, N), compiled)
+    dev = None if examples.dev is None else _batch(examples.dev, (len(examples.dev),), compiled)
+    data, orders = _batch(part, (N,), compiled), _order((most, N), compiled)
     return compiled.size_of_epochs(state, data, dev, orders, span, size)
 
 
 def _evaluation_size(compiled: CompiledSteps, state: TrainState, part: Split) -> CallSize | None:
-    rows = min(len(part), EVALUATION_BATCH) if part.streamed else len(part)
+    in_parts = part.streamed or compiled.placement.apart
+    shape = (min(len(part), EVALUATION_BATCH) if in_parts else len(part),)
     shapes = jax.eval_shape(compiled.algorithm.evaluated, state)
-    return compiled.size_of_evaluation(_described(shapes, compiled), _batch(part, rows, compiled))
+    return compiled.size_of_evaluation(_described(shapes, compiled), _batch(part, shape, compiled))
 
 
 def _described(tree: Tree, compiled: CompiledSteps) -> Tree:
@@ -337,12 +341,12 @@ def _described(tree: Tree, compiled: CompiledSteps) -> Tree:
     return cast(Tree, jax.tree.map(one, tree, compiled.placement.of(tree)))
 
 
-def _batch(part: Split, rows: int, compiled: CompiledSteps) -> Batch:
-    """Return shapes in the place of the first rows of a part, as a call will get them."""
-    place = compiled.placement.whole
+def _batch(part: Split, shape: tuple[int, ...], compiled: CompiledSteps) -> Batch:
+    """Return shapes in the place of some rows of a part, as a call will get them."""
+    place = compiled.placement.of_rows(shape)
 
     def one(x: Any) -> Any:
-        return jax.ShapeDtypeStruct((rows, *x.shape[1:]), x.dtype, sharding=place)
+        return jax.ShapeDtypeStruct((*shape, *x.shape[1:]), x.dtype, sharding=place)
 
     return cast(Batch, jax.tree.map(one, part.first(1)))
 

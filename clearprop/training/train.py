@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop import tree
+from clearprop import backend, processes, tree
 from clearprop.errors import CheckpointError, NonFiniteError
 from clearprop.host_callback import host_errors
 from clearprop.programs import make_room_for_programs
@@ -37,6 +37,7 @@ from clearprop.training.run_folder import (
     MODEL,
     RECORDINGS,
     SNAPSHOTS,
+    JoinedFolder,
     RunFolder,
     check_empty,
     read_events,
@@ -84,6 +85,7 @@ def train(config: FitConfig, fork: ForkPoint | None = None) -> Run:
     make_room_for_programs()
     with contextlib.ExitStack() as stack:
         stack.enter_context(host_errors())
+        stack.enter_context(processes.together())
         setup = fork.setup if fork is not None else RunSetup.of(config)
         interruption = stack.enter_context(Interruption())
         started = start(setup, fork)
@@ -94,7 +96,7 @@ def train(config: FitConfig, fork: ForkPoint | None = None) -> Run:
         readers: list[Callable[[Event], None]] = [kept.add]
         if started.folder is not None:
             readers.append(_writer(started.folder))
-        if config.progress:
+        if config.progress and processes.is_first():
             readers.append(stack.enter_context(Reporter()))
         if config.on_event is not None:
             readers.append(interruption.asked_by(config.on_event))
@@ -215,7 +217,7 @@ class Started:
                 where=str(self.folder.path / FROZEN),
                 fix="put the file back, or start a new run in another folder",
             )
-        if not written:
+        if not written and processes.is_first():
             save_arrays(self.folder.path / FROZEN, setup.frozen, {})
         return written or setup.frozen
 
@@ -239,10 +241,14 @@ class Started:
     def result(self, setup: RunSetup, trainer: Trainer, events: KeptEvents) -> Run:
         """Return the result of the run, and write it where the run is written."""
         state, folder = trainer.state, self.folder
+        processes.meet("ended")  # what the first has written can be read from here on
         kept = state.early_stopping.kept
         best = kept is not None and int(state.early_stopping.epoch) > 0
         arrays = kept if kept is not None and best else setup.algorithm.evaluated(state)
-        model = tree.replace(setup.model, {**trainer.compiled.frozen, **arrays})
+        arrays = {**trainer.compiled.frozen, **arrays}
+        if trainer.compiled.placement.apart:
+            arrays = backend.fetch(arrays)
+        model = tree.replace(setup.model, arrays)
         model = jax.device_put(model, trainer.compiled.placement.first_device)
         preprocessor = setup.data.preprocessor
         assert events.stopped is not None
@@ -266,7 +272,7 @@ class Started:
             algorithm=setup.own_algorithm,
         )
         remember(model, preprocessor)
-        if folder is not None:
+        if folder is not None and processes.is_first():
             save_in_run(model, folder.path / MODEL, preprocessor)
             folder.write(CURVES, run.history.as_csv())
         return run
@@ -286,20 +292,34 @@ def start(setup: RunSetup, fork: ForkPoint | None) -> Started:
         earlier = read_config(path)
         setup.check_same(earlier, str(path))
         plan = setup.on_mesh(of_config(earlier, CONFIG))
+        setup.check_processes(plan)
         compiled = setup.compiled(plan)
-        return Started(plan, compiled, earlier, RunFolder.reopen(path), True, first_step(earlier))
+        folder = _of_all(path, lambda: RunFolder.reopen(path))
+        return Started(plan, compiled, earlier, folder, True, first_step(earlier))
     plan = (fork.plan if fork is not None else None) or setup.plan()
-    plan = setup.measuring(
-        setup.on_mesh(plan)
-    )  # a fork may ask for metrics that its parent did not have
+    # A fork may ask for metrics that its parent did not have.
+    plan = setup.measuring(setup.on_mesh(plan))
     config = setup.as_dict(plan)
     first = setup.first_step
     setup.check_space(path, first, fork.position if fork is not None else Position())
-    if path is not None and path.is_dir():
+    setup.check_processes(plan)
+    if path is not None and path.is_dir() and processes.is_first():
         check_empty(path)  # compiling takes seconds
     compiled = setup.compiled(plan)
-    folder = RunFolder.create(path, config) if path is not None else None
-    return Started(plan, compiled, config, folder, False, first)
+    own = None if path is None else _of_all(path, lambda: RunFolder.create(path, config))
+    return Started(plan, compiled, config, own, False, first)
+
+
+def _of_all(path: Path, open_first: Callable[[], RunFolder]) -> RunFolder:
+    """Return the folder of a run, which the first process makes or opens again.
+
+    Raises:
+        RunError: another process does not see it.
+    """
+    folder = open_first() if processes.is_first() else JoinedFolder(path)
+    processes.meet("folder")
+    read_config(path)
+    return folder
 
 
 def _read_frozen(folder: Path) -> Arrays:

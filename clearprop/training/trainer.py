@@ -17,14 +17,16 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from clearprop import backend, processes
 from clearprop.data import Batch
 from clearprop.errors import RunError
 from clearprop.training import events
 from clearprop.training.algorithm import MEASURED, Measured, MeasuresEpochs, TrainState
 from clearprop.training.callback import Callback, Portion, Position
-from clearprop.training.compiled_steps import CompiledSteps, Epochs, Span, all_finite
+from clearprop.training.compiled_steps import CompiledSteps, Epochs, Span
 from clearprop.training.evaluation import Score, outputs_of, score_split
 from clearprop.training.feed import Feed, on_devices
+from clearprop.training.nonfinite import all_finite
 from clearprop.training.run_folder import RunFolder
 from clearprop.training.run_setup import RunSetup
 
@@ -72,7 +74,8 @@ class Trainer:
         self._steps_per_epoch = setup.steps_per_epoch
         self._feed = Feed(setup.data.train, compiled, setup.batch_size, setup.config.seed)
         dev = setup.data.dev
-        self._dev = on_devices(dev, compiled) if dev is not None and not dev.streamed else None
+        is_whole = dev is not None and not (dev.streamed or compiled.placement.apart)
+        self._dev = on_devices(dev, compiled) if dev is not None and is_whole else None
         self._metrics, self._monitor = setup.measured, setup.config.resolved_monitor
         self._folder = folder
         self._interrupted = interrupted
@@ -103,26 +106,31 @@ class Trainer:
         if self.position.step == 0:
             self._measured()  # a metric that fails is told before the first step
         yield self._started()
-        reason = self._reason()
+        reason, _ = self._decided()
         while reason is None:
             most = self.compiled.plan.epochs_per_call
             yield from self._train_epochs(most) if most else self._train_steps()
-            reason = self._reason()
-            if self._folder is not None and (reason is not None or self._checkpoint_is_due()):
+            reason, is_due = self._decided()
+            if self._folder is not None and (reason is not None or is_due):
                 yield self._checkpoint(self._folder)
         self._call_back(None)
         best = self.state.early_stopping
         best_epoch = int(best.epoch) if best.kept is not None else 0
         yield events.Stopped(reason, self.position.step, self.position.epoch, best_epoch or None)
 
-    def _reason(self) -> str | None:
+    def _decided(self) -> tuple[str | None, bool]:
+        """Return why the run ends here, if it does, and whether a checkpoint is due.
+
+        Several processes agree: one that is interrupted ends all, and the clock is the first's.
+        """
+        interrupted, is_due = processes.agreed((self._interrupted(), self._checkpoint_is_due()))
         if self.non_finite is not None:
-            return "non-finite"
+            return "non-finite", is_due
         if bool(self.state.early_stopping.stopped):
-            return "early"
+            return "early", is_due
         if self.position.epoch >= self._epochs:
-            return "finished"
-        return "interrupted" if self._interrupted() else None
+            return "finished", is_due
+        return "interrupted" if interrupted else None, is_due
 
     def _started(self) -> events.RunStarted:
         data = self._data
@@ -363,11 +371,10 @@ class Trainer:
         self.state, measured = compiled.steps(before, portion, count, guarded=True)
         made = int(self.state.step) - int(before.step)
         if made < count:
-            start = portion.start + made * portion.size
-            rows = np.asarray(portion.order)[start : start + portion.size]
-            batch = jax.tree.map(lambda part: np.asarray(part)[rows], portion.data)
+            batch = compiled.on_host(portion, made)
+            state, frozen = backend.fetch((self.state, compiled.frozen))
             state, frozen, batch, key = jax.device_put(
-                (self.state, compiled.frozen, batch, compiled.key), compiled.placement.first_device
+                (state, frozen, batch, compiled.own_key), compiled.placement.first_device
             )
             place, cause, *mend = compiled.algorithm.find_origin(state, frozen, batch, key)
             step, epoch = int(self.state.step) + 1, self.position.epoch + 1
@@ -381,7 +388,7 @@ class Trainer:
             every = self._checkpoint_every
             return self.position.step // every > self._saved_step // every
         wait = max(CHECKPOINT_SECONDS, self._save_seconds / CHECKPOINT_FRACTION)
-        return time.perf_counter() - self._saved_at > wait
+        return processes.is_first() and time.perf_counter() - self._saved_at > wait
 
     def _checkpoint(self, folder: RunFolder) -> events.Checkpointed:
         began, position = time.perf_counter(), self.position

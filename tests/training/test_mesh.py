@@ -21,7 +21,8 @@ from clearprop.models import GPT, LeNet5
 from clearprop.nn.sharding import filled, shardings
 from clearprop.training import fit
 from clearprop.training.fit_config import FitConfig
-from clearprop.training.placement import sizes_of_axes, splits_of
+from clearprop.training.mesh_sizes import sizes_of_axes
+from clearprop.training.placement import splits_of
 from clearprop.training.space import share_of
 
 ROOT = Path(__file__).parents[2]

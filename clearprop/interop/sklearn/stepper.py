@@ -15,8 +15,8 @@ from clearprop.interop.sklearn.examples import WeightedExamples
 from clearprop.optim.rate_arguments import constant_rates, taking_rates
 from clearprop.programs import SharedJit
 from clearprop.training.algorithm import TrainState
-from clearprop.training.compiled_steps import all_finite
 from clearprop.training.fit_config import FitConfig
+from clearprop.training.nonfinite import all_finite
 from clearprop.training.run_setup import RunSetup
 
 

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop import tree
+from clearprop import backend, tree
 from clearprop.data import Batch
 from clearprop.nn.definitions import is_saturated
 from clearprop.nn.recording import recorded
@@ -123,7 +123,7 @@ class Observer:
         arrays, ratios = self._look(state, frozen, key, data, order, start, size=size)
         # A program of their own: in one, XLA would compute a value again for each number of it.
         statistics = _numbers_of(arrays, self._kinds)
-        return Observed(*jax.device_get((statistics, ratios, arrays if self._arrays else ())))
+        return Observed(*backend.fetch((statistics, ratios, arrays if self._arrays else ())))
 
     def _trace(
         self,
@@ -137,7 +137,7 @@ class Observer:
         size: int,
     ) -> tuple[tuple[Array, ...], Array]:
         """Return values and error signals in turn, and the ratios of the updates."""
-        batch = self._compiled.batch(data, jax.lax.dynamic_slice(order, (start,), (size,)))
+        batch = self._compiled.examples(data, order, start, size)
         seen, updates = _looked(self._algorithm, state, frozen, batch, key)
         seen = [one for one in seen if one.about.name in self._names]
         arrays = []

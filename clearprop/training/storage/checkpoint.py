@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import jax
 import ml_dtypes
@@ -18,8 +18,8 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from clearprop import tree
-from clearprop.errors import CheckpointError
+from clearprop import backend, processes, tree
+from clearprop.errors import CheckpointError, RunError
 from clearprop.files import (
     CHECKSUM,
     agrees,
@@ -30,10 +30,12 @@ from clearprop.files import (
     write_errors,
 )
 from clearprop.training.callback import Position
+from clearprop.training.storage import pieces
 
 Tree = TypeVar("Tree")
 
 _NAME = re.compile(r"step-(\d{12})\.safetensors")
+PUT_BACK = "put the whole folder back, from where it is whole"
 _HEADER = "clearprop"
 """The key of the metadata of a file under which what is known of its arrays stands."""
 
@@ -175,9 +177,32 @@ class StateFolder:
         """
         with write_errors(self.path):
             self.path.mkdir(exist_ok=True)
-        file = self._file(position.step)
-        save_arrays(file, tree.flatten_with_paths(jax.device_get(state)), asdict(position))
+        file, arrays, record = self._file(position.step), tree.flatten_with_paths(state), {}
+        if processes.count() > 1:
+            arrays, record = {}, self._add_piece(arrays, position.step)
+        if processes.is_first():
+            save_arrays(file, jax.device_get(arrays), {**asdict(position), **record})
+        processes.meet()
         return file.name
+
+    def _add_piece(self, arrays: Mapping[str, Any], step: int) -> dict[str, object]:
+        """Write the piece of this process; return the record of all pieces once they are there.
+
+        Raises:
+            RunError: the disk is full, or the processes have no folder in common.
+        """
+        names = [self._piece(step, i).name for i in range(processes.count())]
+        save_arrays(self._piece(step, processes.index()), *pieces.own_piece(arrays))
+        processes.meet()
+        missing = [i for i, name in enumerate(names) if not (self.path / name).is_file()]
+        if missing:
+            raise RunError(
+                "a process writes its piece of a state where this one does not see it",
+                where=str(self.path),
+                given=f"no {names[missing[0]]}, which process {missing[0]} has written",
+                fix="choose a folder on a file system that all hosts share: --folder",
+            )
+        return {pieces.PIECES: names}
 
     def load(self, step: int) -> SavedState:
         """Return the state of a step.
@@ -186,7 +211,12 @@ class StateFolder:
             CheckpointError: there is none, or its file is damaged.
         """
         file = self._file(step)
-        saved = SavedState(*load_arrays(file), file.name)
+        arrays, record = load_arrays(file)
+        names = cast("list[str]", record.pop(pieces.PIECES, []))
+        if names:
+            with content_errors(file, CheckpointError, "a piece of the state is damaged", PUT_BACK):
+                arrays = pieces.joined(load_arrays(self.path / name) for name in names)
+        saved = SavedState(arrays, record, file.name)
         position = Position.of(saved.record, str(file))
         if position.step != step:
             raise CheckpointError(
@@ -199,11 +229,19 @@ class StateFolder:
 
     def remove(self, steps: Iterable[int]) -> None:
         """Delete the states of some steps."""
+        if not processes.is_first():
+            return
         for step in steps:
             self._file(step).unlink(missing_ok=True)
+            for piece in self.path.glob(f"{self._file(step).stem}.piece-*"):
+                piece.unlink(missing_ok=True)
 
     def _file(self, step: int) -> Path:
         return self.path / f"step-{step:012d}.safetensors"
+
+    def _piece(self, step: int, process: int) -> Path:
+        name = f"{self._file(step).stem}.piece-{process}-of-{processes.count()}.safetensors"
+        return self.path / name
 
 
 class Checkpoints(StateFolder):
@@ -272,7 +310,7 @@ def restore(template: Tree, arrays: Mapping[str, NDArray[np.generic]], where: st
         {path: (array.shape, array.dtype) for path, array in arrays.items()},
         where,
     )
-    leaves = [jax.device_put(arrays[path], leaf.sharding) for path, leaf in expected.items()]
+    leaves = [backend.put(arrays[path], leaf.sharding) for path, leaf in expected.items()]
     restored: Tree = jax.tree.unflatten(jax.tree.structure(template), leaves)
     return restored
 
