@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from clearprop.errors import ConfigurationError, RunError
-from clearprop.processes.watch import STALE, count, index, is_first, watch
+from clearprop.processes.watch import count, index, is_first, watch
 
 SLICE = 2000
 """Waiting for another process is cut into so many milliseconds, to look whether it has ended."""
@@ -105,7 +105,7 @@ def _get(key: str, seconds: float | None = None) -> str:
         except RuntimeError as error:
             if "DEADLINE_EXCEEDED" not in str(error):
                 raise
-        if (ended := own.ended(STALE)) is not None:
+        if (ended := own.ended(waits=True)) is not None:
             raise ended
         if end is not None and time.monotonic() > end:
             raise RunError(

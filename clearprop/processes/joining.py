@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import re
@@ -17,7 +18,7 @@ from jax._src.clusters import ClusterEnv
 
 from clearprop.errors import ConfigurationError, RunError
 from clearprop.processes.exchange import meet
-from clearprop.processes.watch import STALE, WELL, Watch, count, index, watch, watches
+from clearprop.processes.watch import BROKEN_STALE, STALE, Watch, count, index, watch, watches
 
 REACHED = 30
 """Within so many seconds the coordinator has to answer, or an error says that it does not."""
@@ -106,6 +107,7 @@ def initialize(
         _reach(host, port, wait)
     _join(f"{host}:{port}", number, own, GATHERED if initialization_timeout is None else wait)
     watches.append(Watch(distributed.global_state.client, own, number))
+    atexit.register(leave)
     meet("joined")
 
 
@@ -279,11 +281,10 @@ def _join(address: str, number: int, own: int, wait: int) -> None:
 
 
 def leave() -> None:
-    """Say that this process has come to its good end: the last line of a program that joined."""
+    """Say that this process ends; without a call this is done when Python ends."""
     own = watch()
-    if own is None:
+    if own is None or not own.leave():
         return
-    own.leave(WELL)
     with contextlib.suppress(OSError, RuntimeError):
         if _services:
             _wait_for_others(own)
@@ -295,10 +296,12 @@ def leave() -> None:
 
 
 def _wait_for_others(own: Watch) -> None:
+    """Wait until the others have left too: they ask the service for each other."""
     end = time.monotonic() + STALE
     while time.monotonic() < end:
         own.look()
-        if len(own.said) == own.number:
+        gone = {*own.left, *own.silent(BROKEN_STALE), own.own}
+        if len(gone) == own.number:
             break
         time.sleep(0.1)
     time.sleep(0.5)  # they have said it, and shut down their clients

@@ -20,8 +20,11 @@ BEAT, STALE, BROKEN_STALE = 1.0, 40.0, 8.0
 """Each process says so often that it lives, in seconds. One that has not for `STALE` has ended; for
 `BROKEN_STALE`, where a sum over the devices has failed already."""
 
-WELL = "well"
+WELL = "it came to its end"
 """What a process says at its good end."""
+
+FAILED, LEFT = "clearprop/failed/", "clearprop/left/"
+"""Where a process says that something failed in which all take part, and that it has ended."""
 
 
 class ProcessError(RunError):
@@ -54,11 +57,12 @@ class Watch:
 
     def __init__(self, client: Any, own: int, number: int) -> None:
         self.client, self.own, self.number = client, own, number
+        self.left: dict[int, str] = {}
         self._seen: dict[str, tuple[str, float]] = {}
-        self._names: dict[str, str] = {}
-        self._leaving = threading.Event()
-        self.said: dict[int, str] = {}
-        """Why a process has ended, by its own words."""
+        self._failed: dict[tuple[int, int], str] = {}
+        self._blocks: list[int] = []
+        self._begun = itertools.count()
+        self._leaving, self._answered = threading.Event(), threading.Event()
         self._name = f"{socket.gethostname()}, process id {os.getpid()}"
         self._beat(0)
         threading.Thread(target=self._go_on, daemon=True, name="clearprop-watch").start()
@@ -76,7 +80,7 @@ class Watch:
                 self.look()
             except RuntimeError:  # the service has ended, and the runtime ends this process
                 return
-            if (ended := self.ended(STALE)) is not None:
+            if (ended := self.ended()) is not None:
                 self._end(ended)
 
     def look(self) -> None:
@@ -85,30 +89,52 @@ class Watch:
         for key, value in self.client.key_value_dir_get("clearprop/alive/"):
             if self._seen.get(key, ("", 0.0))[0] != value:
                 self._seen[key] = value, now
-        for key, why in self.client.key_value_dir_get("clearprop/ended/"):
-            self.said[int(key.rpartition("/")[2])] = why
+        for key, why in self.client.key_value_dir_get(LEFT):
+            self.left[_number(key)] = why
+        for key, why in self.client.key_value_dir_get(FAILED):
+            block = int(key.split("/")[-2])
+            self._failed[block, _number(key)] = why
 
-    def ended(self, stale: float) -> ProcessError | None:
-        """Return the error that names the processes that have ended; None while all live.
+    @contextlib.contextmanager
+    def block(self) -> Iterator[int]:
+        """Yield the number of a block in which all processes take part; every one counts alike."""
+        number = next(self._begun)
+        self._blocks.append(number)
+        self._answered.clear()
+        try:
+            yield number
+        finally:
+            self._blocks.remove(number)
+
+    def ended(self, stale: float = STALE, *, waits: bool = False) -> ProcessError | None:
+        """Return the error that names a process that has ended; None while all go on.
 
         Args:
             stale: after so many seconds of silence.
+            waits: whether this process waits for the others, so that a good end is one too early.
         """
-        others = {i: why for i, why in self.said.items() if i != self.own and why != WELL}
-        if others:
-            first = min(others)
-            return self._error(first, others[first])
-        silent = self._silent(stale)
-        return None if silent is None else self._error(*silent)
+        for (block, number), why in sorted(self._failed.items()):
+            if number != self.own and block in self._blocks:
+                return self._error(number, why)
+        for number, why in sorted(self.left.items()):
+            if number != self.own and (waits or why != WELL):
+                return self._error(number, why)
+        silent = self.silent(stale)
+        if not silent:
+            return None
+        number, name = next(iter(silent.items()))
+        why = f"it was on host {name}, and was killed or lost its connection"
+        return self._error(number, why)
 
-    def _silent(self, stale: float) -> tuple[int, str] | None:
+    def silent(self, stale: float) -> dict[int, str]:
+        """Return host and process id of those that have said nothing for so many seconds."""
         now = time.monotonic()
-        for key, (value, at) in sorted(self._seen.items()):
-            number = int(key.rpartition("/")[2])
-            if number != self.own and number not in self.said and now - at > stale:
-                name = value.partition("|")[2]
-                return number, f"it was on host {name}, and was killed or lost its connection"
-        return None
+        found = {_number(key): (text, now - at) for key, (text, at) in sorted(self._seen.items())}
+        return {
+            number: text.partition("|")[2]
+            for number, (text, age) in found.items()
+            if number != self.own and number not in self.left and age > stale
+        }
 
     def _error(self, number: int, why: str) -> ProcessError:
         return ProcessError(
@@ -119,19 +145,40 @@ class Watch:
         )
 
     def _end(self, ended: ProcessError) -> None:
-        """End this process, unless it comes to its own end: it may wait for ever."""
-        time.sleep(BROKEN_STALE)
-        if self._leaving.is_set():
-            return
+        """End this process, unless it notices by itself: it may wait for ever in a sum."""
+        end = time.monotonic() + (BROKEN_STALE if self.silent(STALE) else STALE)
+        while time.monotonic() < end:
+            if self._leaving.is_set() or self._answered.is_set() or not self._blocks:
+                return
+            time.sleep(0.1)
         sys.stderr.write(f"{ended}\n")
         sys.stderr.flush()
         os._exit(2)
 
-    def leave(self, why: str) -> None:
-        """Say that this process ends, and why."""
-        self._leaving.set()
+    def answer(self) -> None:
+        """Note that the end of another process has become an exception here."""
+        self._answered.set()
+
+    def fail(self, block: int, error: BaseException) -> None:
+        """Say that a block failed in this process."""
+        why = f"{type(error).__name__}: {error}".strip()[:2000]
         with contextlib.suppress(RuntimeError):
-            self.client.key_value_set(f"clearprop/ended/{self.own}", why, True)
+            self.client.key_value_set(f"{FAILED}{block}/{self.own}", why, True)
+
+    def leave(self) -> bool:
+        """Say that this process ends, and why; return whether it had not said so before."""
+        if self._leaving.is_set():
+            return False
+        self._leaving.set()
+        error = getattr(sys, "last_value", None)
+        why = WELL if error is None else f"{type(error).__name__}: {error}"[:2000]
+        with contextlib.suppress(RuntimeError):
+            self.client.key_value_set(f"{LEFT}{self.own}", why, True)
+        return True
+
+
+def _number(key: str) -> int:
+    return int(key.rpartition("/")[2])
 
 
 watches: list[Watch] = []
@@ -154,32 +201,36 @@ def together() -> Iterator[None]:
     if own is None:
         yield
         return
-    try:
-        yield
-    except ProcessError:
-        raise
-    except BaseException as error:
-        if isinstance(error, ClearpropError | KeyboardInterrupt) or not _is_broken(error):
-            own.leave(f"{type(error).__name__}: {error}".strip()[:2000])
+    with own.block() as block:
+        try:
+            yield
+        except ProcessError:
+            own.answer()
             raise
-        ended = _who(own)
-        if ended is None:
-            own.leave(str(error)[:500])
-            raise
-        raise ended from error
+        except BaseException as error:
+            ended = _who(own) if _is_broken(error) else None
+            if ended is None:
+                own.fail(block, error)
+                raise
+            own.answer()
+            raise ended from error
 
 
 def _is_broken(error: BaseException) -> bool:
     """Return whether an error is that of a transfer between processes."""
     is_of_jax = isinstance(error, RuntimeError | ValueError)
-    return is_of_jax and any(word in str(error) for word in ("Gloo", "NCCL", "onnection"))
+    return (
+        is_of_jax
+        and not isinstance(error, ClearpropError)
+        and any(word in str(error) for word in ("Gloo", "NCCL", "onnection"))
+    )
 
 
-def _who(watch: Watch) -> ProcessError | None:
+def _who(own: Watch) -> ProcessError | None:
     """Return which process has ended, after a transfer has failed; None where all live."""
     end = time.monotonic() + 2 * BROKEN_STALE
     while time.monotonic() < end:
-        if (ended := watch.ended(BROKEN_STALE)) is not None:
+        if (ended := own.ended(BROKEN_STALE, waits=True)) is not None:
             return ended
         time.sleep(0.2)
     return None

@@ -84,7 +84,7 @@ def different(folder: Path) -> Any:
     raise AssertionError("it was not refused")
 
 
-def lenet(folder: Path) -> Any:
+def lenet(folder: Path, epochs: int = 3) -> Any:
     """Train LeNet-5 with a checkpoint every five steps; each process says where it is."""
     said = folder.with_name(f"said-{processes.index()}")
 
@@ -97,7 +97,7 @@ def lenet(folder: Path) -> Any:
     model, dev = cp.models.LeNet5(), (pictures[640:768], Y[640:768])
     return cp.fit(
         model, (pictures[:640], Y[:640]), dev=dev, batch_size=32,
-        epochs=3, seed=1, folder=folder, resume=True, checkpoint_every=5, steps_per_call=2,
+        epochs=epochs, seed=1, folder=folder, resume=True, checkpoint_every=5, steps_per_call=2,
         progress=False, on_event=say,
     )  # fmt: skip
 
@@ -123,12 +123,13 @@ CASES: dict[str, Callable[[Path], Any]] = {
     "diverged": diverged,
     "different": different,
     "lenet": lenet,
+    "long lenet": lambda folder: lenet(folder, 10),
 }
 
 
 def main() -> None:
     coordinator, number, own, name, folder = sys.argv[1:]
-    cp.configure_cpu(1 if name == "lenet" else DEVICES // int(number))
+    cp.configure_cpu(1 if "lenet" in name else DEVICES // int(number))
     if int(number) > 1:
         processes.initialize(coordinator, int(number), int(own))
     found = CASES[name](Path(folder))
@@ -137,7 +138,6 @@ def main() -> None:
         found = {"curves": curves(found), "losses": found.losses.tolist(), "weights": weights}
     sys.stdout.write(f"found {json.dumps(found)}\n")
     sys.stdout.flush()
-    processes.leave()
 
 
 if __name__ == "__main__":

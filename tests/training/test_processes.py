@@ -143,10 +143,10 @@ def until_step(step: int, folder: Path) -> dict[int, int]:
     raise AssertionError("no step was taken")
 
 
-def undisturbed(start: Callable[..., Group], tmp_path: Path) -> dict[str, Any]:
+def undisturbed(start: Callable[..., Group], tmp_path: Path, name: str = "lenet") -> dict[str, Any]:
     """Return what LeNet-5 comes to in one process."""
     (tmp_path / "alone").mkdir()
-    return start("lenet", 1, tmp_path / "alone" / "run").results()[0]
+    return start(name, 1, tmp_path / "alone" / "run").results()[0]
 
 
 @pytest.mark.parametrize("victim", [pytest.param(0, marks=SLOW), 1])
@@ -181,3 +181,28 @@ def test_a_process_that_stands_still_for_twenty_seconds_harms_nothing(
     os.kill(stopped, signal.SIGCONT)
     for found in group.results():
         assert_same(found, expected)
+
+
+@pytest.mark.slow
+def test_twenty_kills_at_random_moments_lose_nothing(
+    start: Callable[..., Group], tmp_path: Path
+) -> None:
+    expected = undisturbed(start, tmp_path, "long lenet")
+    folder, draw, kept = tmp_path / "run", np.random.default_rng(0), 0
+    for _ in range(20):
+        group = start("long lenet", 2, folder)
+        for said in tmp_path.glob("said-*"):
+            said.unlink()
+        if draw.random() < 0.2:  # while they start, or compile
+            time.sleep(draw.uniform(1, 8))
+        else:
+            until_step(kept + int(draw.integers(1, 15)), folder)
+            time.sleep(draw.uniform(0, 0.1))
+        victim = int(draw.integers(2))
+        group.members[victim].kill()
+        _, errors = group.members[1 - victim].communicate(timeout=60)
+        assert group.members[1 - victim].returncode not in (0, None), errors
+        steps = [int(path.name[5:17]) for path in (folder / "checkpoints").glob("step-*[0-9].s*")]
+        assert max(steps, default=0) >= kept
+        kept = max(steps, default=0)
+    assert_same(start("long lenet", 1, folder).results()[0], expected)
