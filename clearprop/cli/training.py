@@ -57,6 +57,12 @@ def run_train(arguments: argparse.Namespace) -> int:
             return train(experiment, folder, report=not arguments.no_report, log=arguments.log)
 
 
+def is_one_of_several(arguments: argparse.Namespace) -> bool:
+    """Return whether a command says that it is one of several processes."""
+    given = (arguments.coordinator, arguments.processes, arguments.process)
+    return arguments.distributed or any(value is not None for value in given)
+
+
 @contextlib.contextmanager
 def joined(arguments: argparse.Namespace) -> Iterator[None]:
     """Within the block this process is one of several, if the command says so.
@@ -65,9 +71,16 @@ def joined(arguments: argparse.Namespace) -> Iterator[None]:
         ConfigurationError: the options do not go together, or no scheduler is known.
         RunError: the others cannot be reached, or one of them has ended.
     """
-    given = (arguments.coordinator, arguments.processes, arguments.process)
-    if arguments.distributed or any(value is not None for value in given):
+    if is_one_of_several(arguments):
+        given = (arguments.coordinator, arguments.processes, arguments.process)
         processes.initialize(*given, initialization_timeout=arguments.wait)
+    elif arguments.wait is not None:
+        raise ConfigurationError(
+            "one process waits for no others",
+            where="--wait",
+            given=str(arguments.wait),
+            fix="leave it out, or add --distributed",
+        )
     if not processes.is_first():
         only_complain(processes.index())
     with processes.together():
@@ -265,8 +278,15 @@ def study(kind: type[Study], arguments: argparse.Namespace) -> int:
     """Carry out a study, print its findings, and write its folder; return the exit code.
 
     Raises:
-        ConfigurationError: a log is asked for.
+        ConfigurationError: a log is asked for, or several processes.
     """
+    if is_one_of_several(arguments):
+        raise ConfigurationError(
+            "a study is carried out by one process",
+            where="clearprop train",
+            given=f"{arguments.RECIPE} in several",
+            fix="leave out --distributed, --coordinator, --processes and --process",
+        )
     if arguments.log is not None:
         raise ConfigurationError(
             "a log is that of one training, and a study has several or none",

@@ -98,6 +98,7 @@ def test_an_error_of_one_process_is_said_by_the_other(tmp_path: Path) -> None:
             ["--coordinator", "here:1234", "--processes", "2", "--process", "2"],
             ["numbered from 0", "up to --process 1"],
         ),
+        (["--wait", "10"], ["one process waits for no others"]),
         (["--coordinator", "here:0", "--processes", "0", "--process", "0"], ["host and a port"]),
     ],
 )
