@@ -139,7 +139,7 @@ def float_dtype() -> np.dtype[np.generic]:
 
 def devices() -> list[jax.Device]:
     """Return the devices for training: all GPUs or TPUs, or else those of the CPU."""
-    return list(jax.devices())
+    return list(jax.devices() if processes.count() > 1 else jax.local_devices())
 
 
 def mesh(count: int | None = None, *, parts: int = 1) -> Mesh:

@@ -210,7 +210,8 @@ def train(
     done = experiment.train(folder=folder, resume=resume, on_event=reader)
     if not processes.is_first():
         return INTERRUPTED if done.stopped.reason == "interrupted" else 0
-    return finish(experiment, done, folder, report=report, log=log)
+    with processes.alone():
+        return finish(experiment, done, folder, report=report, log=log)
 
 
 def _sizes(experiment: Experiment) -> str:

@@ -13,11 +13,12 @@ Without `initialize` there is one process, and every function here answers at on
 
 from clearprop.processes.exchange import agreed, check_same, from_first, meet
 from clearprop.processes.joining import initialize, leave
-from clearprop.processes.watch import ProcessError, count, index, is_first, together
+from clearprop.processes.watch import ProcessError, alone, count, index, is_first, together
 
 __all__ = [
     "ProcessError",
     "agreed",
+    "alone",
     "check_same",
     "count",
     "from_first",

@@ -31,9 +31,25 @@ class ProcessError(RunError):
     """Another process of the run has ended, so that this one cannot go on."""
 
 
+_alone: list[None] = []
+
+
 def count() -> int:
     """Return how many processes train together."""
-    return int(distributed.global_state.num_processes or 1)
+    return 1 if _alone else int(distributed.global_state.num_processes or 1)
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Within the block this process has its own devices, and does not wait for the others.
+
+    So one process can evaluate and report what all have trained.
+    """
+    _alone.append(None)
+    try:
+        yield
+    finally:
+        _alone.pop()
 
 
 def index() -> int:
@@ -43,7 +59,7 @@ def index() -> int:
 
 def is_first() -> bool:
     """Return whether this is process 0, which writes the run folder and prints."""
-    return index() == 0
+    return count() == 1 or index() == 0
 
 
 class Watch:
@@ -186,8 +202,8 @@ watches: list[Watch] = []
 
 
 def watch() -> Watch | None:
-    """Return what watches the other processes; None where there are none."""
-    return watches[0] if watches else None
+    """Return what watches the other processes; None where there are none, or in `alone`."""
+    return watches[0] if watches and not _alone else None
 
 
 @contextlib.contextmanager

@@ -90,6 +90,7 @@ def lenet(folder: Path, epochs: int = 3) -> Any:
     The devices of one process and of two have the same programs, so even long runs agree closely.
     """
     said = folder.with_name(f"said-{processes.index()}")
+    said.write_text(f"{os.getpid()} 0", encoding="utf-8")
 
     def say(event: Event) -> None:
         if isinstance(event, StepsDone):

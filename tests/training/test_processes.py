@@ -190,11 +190,12 @@ def test_twenty_kills_at_random_moments_lose_nothing(
     expected = undisturbed(start, tmp_path, "long lenet")
     folder, draw, kept = tmp_path / "run", np.random.default_rng(0), 0
     for _ in range(20):
-        group = start("long lenet", 2, folder)
         for said in tmp_path.glob("said-*"):
             said.unlink()
-        if draw.random() < 0.2:  # while they start, or compile
-            time.sleep(draw.uniform(1, 8))
+        group = start("long lenet", 2, folder)
+        if draw.random() < 0.2:  # while they compile
+            until_step(0, folder)
+            time.sleep(draw.uniform(0, 4))
         else:
             until_step(kept + int(draw.integers(1, 15)), folder)
             time.sleep(draw.uniform(0, 0.1))
