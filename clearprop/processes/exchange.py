@@ -17,7 +17,7 @@ from clearprop.processes.watch import count, index, is_first, watch
 SLICE = 2000
 """Waiting for another process is cut into so many milliseconds, to look whether it has ended."""
 
-_numbers: dict[str, Iterator[int]] = {}
+_numbers: dict[tuple[int, str], Iterator[int]] = {}
 
 
 def meet(name: str = "meet", seconds: float | None = None) -> None:
@@ -34,11 +34,12 @@ def meet(name: str = "meet", seconds: float | None = None) -> None:
     """
     if watch() is None:
         return
-    place = _next(name)
+    place, before = _next(name)
     _set(f"{place}/{index()}", "here")
     if is_first():
         for other in range(1, count()):
             _get(f"{place}/{other}", seconds)
+        _forget(before)  # all have passed it
         _set(f"{place}/go", "go")
     _get(f"{place}/go", seconds)
 
@@ -47,7 +48,7 @@ def from_first(make: Callable[[], str], name: str = "said") -> str:
     """Return a text that process 0 makes, in every process."""
     if watch() is None:
         return make()
-    place = _next(name)
+    place, _ = _next(name)
     if is_first():
         _set(place, make())
     return _get(place)
@@ -64,7 +65,7 @@ def check_same(parts: Mapping[str, str]) -> None:
     """
     if watch() is None:
         return
-    place = _next("same")
+    place, _ = _next("same")
     _set(f"{place}/{index()}", json.dumps(dict(parts)))
     every = [json.loads(_get(f"{place}/{i}")) for i in range(count())]
     names = list(dict.fromkeys(name for one in every for name in one))
@@ -83,10 +84,23 @@ def check_same(parts: Mapping[str, str]) -> None:
             )
 
 
-def _next(name: str) -> str:
-    """Return a name that no earlier meeting had; every process counts alike."""
-    numbers = _numbers.setdefault(name, itertools.count())
-    return f"clearprop/at/{name}/{next(numbers)}"
+def _next(name: str) -> tuple[str, str]:
+    """Return a name that no earlier meeting had, and that of the one before.
+
+    Every process counts alike, in each block of `together` anew: one that failed has met the others
+    less often in it.
+    """
+    own = watch()
+    assert own is not None
+    number = next(_numbers.setdefault((own.in_block, name), itertools.count()))
+    place = f"clearprop/at/{own.in_block}/{name}"
+    return f"{place}/{number}", f"{place}/{number - 1}"
+
+
+def _forget(place: str) -> None:
+    own = watch()
+    assert own is not None
+    own.client.key_value_delete(f"{place}/")
 
 
 def _set(key: str, value: str) -> None:

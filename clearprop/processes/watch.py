@@ -111,6 +111,11 @@ class Watch:
             block = int(key.split("/")[-2])
             self._failed[block, _number(key)] = why
 
+    @property
+    def in_block(self) -> int:
+        """The innermost block that this process is in; -1 outside of all."""
+        return self._blocks[-1] if self._blocks else -1
+
     @contextlib.contextmanager
     def block(self) -> Iterator[int]:
         """Yield the number of a block in which all processes take part; every one counts alike."""
@@ -164,7 +169,8 @@ class Watch:
         """End this process, unless it notices by itself: it may wait for ever in a sum."""
         end = time.monotonic() + (BROKEN_STALE if self.silent(STALE) else STALE)
         while time.monotonic() < end:
-            if self._leaving.is_set() or self._answered.is_set() or not self._blocks:
+            noticed = self._leaving.is_set() or self._answered.is_set()
+            if noticed or not self._blocks or self.ended() is None:
                 return
             time.sleep(0.1)
         sys.stderr.write(f"{ended}\n")
