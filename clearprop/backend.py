@@ -211,9 +211,13 @@ def _fetched(x: Any) -> Any:
         return x
     is_apart = isinstance(x, jax.Array) and not x.is_fully_addressable
     if is_apart and not x.is_fully_replicated:
-        whole = NamedSharding(x.sharding.mesh, PartitionSpec())
-        x = jax.jit(lambda x: x, out_shardings=whole)(x)
+        x = _gathering(x.sharding.mesh)(x)
     return np.asarray(x)
+
+
+@functools.cache
+def _gathering(over: Mesh) -> Callable[[Array], Array]:
+    return jax.jit(lambda x: x, out_shardings=replicated(over))
 
 
 def replicated(over: Mesh) -> NamedSharding:

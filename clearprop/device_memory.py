@@ -44,7 +44,7 @@ def free() -> int | None:
     >>> free() is None or free() > 0
     True
     """
-    device = jax.devices()[0]
+    device = jax.local_devices()[0]
     if device.platform == "cpu":
         return memory.usable_memory()
     known = device.memory_stats() or {}
@@ -57,7 +57,7 @@ def copies(devices: int) -> int:
 
     The devices of a CPU share its memory; every GPU has its own.
     """
-    return devices if jax.devices()[0].platform == "cpu" else 1
+    return devices if jax.local_devices()[0].platform == "cpu" else 1
 
 
 def size_of(tree: object) -> int:

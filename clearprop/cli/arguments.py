@@ -97,7 +97,9 @@ _DISTRIBUTED = (
     Argument("--processes", "how many processes there are", {"type": int, "metavar": "N"}),
     Argument("--process", "which of them this is, from 0", {"type": int, "metavar": "I"}),
     Argument(
-        "--wait", "seconds to wait for the others (30; 300 with --distributed)", {"type": int}
+        "--wait",
+        "seconds to wait for the others (300) and the coordinator (30; 300 with --distributed)",
+        {"type": int},
     ),
 )
 _NO_REPORT = Argument("--no-report", "write no report", {"action": "store_true"})

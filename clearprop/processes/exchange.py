@@ -12,10 +12,9 @@ import jax
 import numpy as np
 
 from clearprop.errors import ConfigurationError, RunError
-from clearprop.processes.watch import count, index, is_first, watch
+from clearprop.processes.watch import SLICE, count, index, is_first, watch
 
-SLICE = 2000
-"""Waiting for another process is cut into so many milliseconds, to look whether it has ended."""
+SAME = "start all with the same command, the same files and the same version"
 
 _numbers: dict[tuple[int, str], Iterator[int]] = {}
 
@@ -54,11 +53,12 @@ def from_first(make: Callable[[], str], name: str = "said") -> str:
     return _get(place)
 
 
-def check_same(parts: Mapping[str, str]) -> None:
+def check_same(parts: Mapping[str, str], fix: str = SAME) -> None:
     """Raise unless every process has the same texts.
 
     Args:
         parts: by the name of what they describe.
+        fix: what to do where they differ.
 
     Raises:
         ConfigurationError: some differ from those of process 0; which is said.
@@ -77,10 +77,9 @@ def check_same(parts: Mapping[str, str]) -> None:
         if others:
             raise ConfigurationError(
                 f"the processes differ in {name}, and they train one model",
-                where=f"process {', '.join(map(str, others[:5]))}",
-                given=f"{every[others[0]].get(name)}"[:160],
+                given=f"process {others[0]} has {every[others[0]].get(name)}"[:200],
                 expected=f"as process 0 has it: {every[0].get(name)}"[:200],
-                fix="start all with the same command, the same files and the same version",
+                fix=fix,
             )
 
 

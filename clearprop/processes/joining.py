@@ -6,19 +6,20 @@ import atexit
 import contextlib
 import os
 import re
+import secrets
 import socket
 import subprocess
 import sys
+import threading
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
-from jax._src import distributed
+from jax._src import distributed, xla_bridge
 from jax._src.clusters import ClusterEnv
 
 from clearprop.errors import ConfigurationError, RunError
-from clearprop.processes.exchange import meet
-from clearprop.processes.watch import BROKEN_STALE, STALE, Watch, count, index, watch, watches
+from clearprop.processes.watch import SLICE, STALE, Watch, count, index, watch, watches
 
 REACHED = 30
 """Within so many seconds the coordinator has to answer, or an error says that it does not."""
@@ -78,7 +79,7 @@ def initialize(
         num_processes: how many there are.
         process_id: which of them this is, from 0.
         initialization_timeout: so many seconds the coordinator and the others are waited for; by
-            default 30 where the coordinator is given, and 300 where a scheduler starts hosts.
+            default the others 300, and the coordinator 30 where it is given, else 300.
 
     Raises:
         ConfigurationError: the arguments do not go together, or no scheduler is known.
@@ -91,6 +92,12 @@ def initialize(
             given=f"process {index()} of {count()}",
             fix="call it once",
         )
+    if xla_bridge.backends_are_initialized():
+        raise ConfigurationError(
+            "the processes join before JAX computes anything, and it has",
+            where="initialize",
+            fix="call processes.initialize() right after the imports of the program",
+        )
     address, number, own, local = _found(coordinator_address, num_processes, process_id)
     host, port = _checked(address, number, own)
     wait = initialization_timeout or (GATHERED if coordinator_address is None else REACHED)
@@ -101,14 +108,32 @@ def initialize(
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     if local is not None:
         jax.config.update("jax_cuda_visible_devices", str(local))
+    gathered = initialization_timeout or GATHERED
     if own == 0:
-        _serve(f"[::]:{port}", number)
-    else:
-        _reach(host, port, wait)
-    _join(f"{host}:{port}", number, own, GATHERED if initialization_timeout is None else wait)
-    watches.append(Watch(distributed.global_state.client, own, number))
+        _serve(port, number)
+        sys.stderr.write(f"waiting for {number} processes at {host}:{port}\n")
+        sys.stderr.flush()
+    end = time.monotonic() + gathered
+    while True:
+        if own != 0:
+            _reach(host, port, wait)
+        client = _connected(f"{host}:{port}", number, own, gathered)
+        if _are_together(client, number, own, end):
+            break
+        client.shutdown()
+        if time.monotonic() > end - gathered + max(wait, LINGERS + 10):
+            raise RunError(
+                f"other processes than those of this run are at the coordinator, or a second one "
+                f"with the number {own}",
+                where=f"{host}:{port}",
+                fix="give each process a number of its own, and each run a port of its own",
+            )
+        time.sleep(2)
+    state = distributed.global_state
+    state.coordinator_address, state.process_id = f"{host}:{port}", own
+    state.num_processes, state.client = number, client
+    watches.append(Watch(client, own, number))
     atexit.register(leave)
-    meet("joined")
 
 
 class Found(NamedTuple):
@@ -201,7 +226,7 @@ def _checked(address: str | None, number: int | None, own: int | None) -> tuple[
     return host, port
 
 
-def _serve(address: str, number: int) -> None:
+def _serve(port: str, number: int) -> None:
     """Start the coordination service beside this process.
 
     That of an earlier run, whose process 0 was killed, may hold the port for a while yet.
@@ -209,25 +234,39 @@ def _serve(address: str, number: int) -> None:
     Raises:
         RunError: its port is taken.
     """
-    command = [sys.executable, "-c", SERVICE, address, str(number), str(LINGERS)]
-    pipe, end = subprocess.PIPE, time.monotonic() + LINGERS + 5
-    while True:
-        service = subprocess.Popen(
-            command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, process_group=0
-        )
-        assert service.stdout is not None
-        said = service.stdout.readline().strip()
-        if said == "ready":
-            _services.append(service)
-            return
+    pipe, end = subprocess.PIPE, time.monotonic() + LINGERS + 10
+    while (problem := _problem_of(int(port))) is not None:
         if time.monotonic() > end:
             raise RunError(
                 "the coordinator cannot listen",
-                where=f"port {address.rpartition(':')[2]}",
-                given=said or "its process ended",
+                where=f"port {port}",
+                given=problem,
                 fix="choose another port, the same for all processes",
             )
-        time.sleep(2)
+        time.sleep(1)
+    service = subprocess.Popen(
+        [sys.executable, "-c", SERVICE, f"[::]:{port}", str(number), str(LINGERS)],
+        stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert service.stdout is not None
+    said = service.stdout.readline().strip()
+    if said != "ready":
+        raise RunError(
+            "the coordinator cannot listen", where=f"port {port}", given=said or "it has ended"
+        )
+    _services.append(service)
+
+
+def _problem_of(port: int) -> str | None:
+    """Return why nobody can listen at a port; None where somebody can.
+
+    The service itself would share the port with another one, and the processes would be torn apart.
+    """
+    try:
+        socket.create_server(("", port)).close()
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
 
 
 def _reach(host: str, port: str, wait: float) -> None:
@@ -253,31 +292,68 @@ def _reach(host: str, port: str, wait: float) -> None:
     )
 
 
-def _join(address: str, number: int, own: int, wait: int) -> None:
-    """Do what `jax.distributed.initialize` does, beside a service that is not in process 0."""
-    state = distributed.global_state
+def _connected(address: str, number: int, own: int, wait: int) -> Any:
+    """Return the client that `jax.distributed.initialize` makes, of a service beside process 0.
+
+    Raises:
+        RunError: the others do not come.
+    """
     client = distributed._jax.get_distributed_runtime_client(  # type: ignore[attr-defined]
         address,
         own,
-        init_timeout=wait,
+        init_timeout=UNWATCHED,  # it would end the process without a sentence
         use_compression=True,
         heartbeat_timeout=UNWATCHED,
         shutdown_on_destruction=False,
     )
+    problems: list[str] = []
+
+    def connect() -> None:
+        try:
+            client.connect()
+        except RuntimeError as error:
+            problems.append(str(error).splitlines()[0])
+
+    connecting = threading.Thread(target=connect, daemon=True)
+    connecting.start()
+    connecting.join(wait)
+    if connecting.is_alive() or problems:
+        raise _apart(number, (problems or [f"some have not come within {wait} seconds"])[0])
+    return client
+
+
+def _are_together(client: Any, number: int, own: int, end: float) -> bool:
+    """Return whether the processes at the service have begun with this one.
+
+    A service of an earlier run outlives its process 0 for a while, and one that was started again
+    alone finds a run that has lost it. Process 0 has a new service, and says who has come to it.
+
+    Raises:
+        RunError: the others do not come.
+    """
+    token = secrets.token_hex(8)
+    client.key_value_set(f"clearprop/hello/{own}", token, True)
     if own == 0:
-        sys.stderr.write(f"waiting for {number} processes at {address}\n")
-        sys.stderr.flush()
-    try:
-        client.connect()
-    except RuntimeError as error:
-        raise RunError(
-            "the processes did not come together",
-            where=address,
-            given=str(error).splitlines()[0],
-            fix=f"start all {number}, each with a number of its own from 0 to {number - 1}",
-        ) from error
-    state.coordinator_address, state.process_id, state.num_processes = address, own, number
-    state.client = client
+        others = [_awaited(client, f"clearprop/hello/{i}", end, number) for i in range(1, number)]
+        client.key_value_set("clearprop/all", " ".join(others))
+        return True
+    return token in _awaited(client, "clearprop/all", end, number).split()
+
+
+def _awaited(client: Any, key: str, end: float, number: int) -> str:
+    while time.monotonic() < end:
+        with contextlib.suppress(RuntimeError):
+            return str(client.blocking_key_value_get(key, SLICE))
+    who = "process 0 has not seen all" if key.endswith("all") else f"process {key[16:]} is missing"
+    raise _apart(number, who)
+
+
+def _apart(number: int, given: str) -> RunError:
+    return RunError(
+        "the processes did not come together",
+        given=given,
+        fix=f"start all {number}, each with a number of its own from 0 to {number - 1}",
+    )
 
 
 def leave() -> None:
@@ -297,11 +373,7 @@ def leave() -> None:
 
 def _wait_for_others(own: Watch) -> None:
     """Wait until the others have left too: they ask the service for each other."""
-    end = time.monotonic() + STALE
-    while time.monotonic() < end:
-        own.look()
-        gone = {*own.left, *own.silent(BROKEN_STALE), own.own}
-        if len(gone) == own.number:
-            break
+    while len({*own.left, *own.silent(STALE), own.own}) < own.number:
         time.sleep(0.1)
+        own.look()
     time.sleep(0.5)  # they have said it, and shut down their clients

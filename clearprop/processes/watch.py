@@ -20,6 +20,9 @@ BEAT, STALE, BROKEN_STALE = 1.0, 40.0, 8.0
 """Each process says so often that it lives, in seconds. One that has not for `STALE` has ended; for
 `BROKEN_STALE`, where a sum over the devices has failed already."""
 
+SLICE = 2000
+"""Waiting for another process is cut into so many milliseconds, to look whether it has ended."""
+
 WELL = "it came to its end"
 """What a process says at its good end."""
 

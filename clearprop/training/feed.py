@@ -5,6 +5,7 @@ Shape letters: N examples, E epochs, K steps of a call, B batch.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from clearprop import processes
 from clearprop.data import Batch, batches, epoch_order
 from clearprop.training.algorithm import Array
 from clearprop.training.batch_stream import BatchSplit
@@ -87,6 +89,16 @@ class Feed:
         else:
             stream = self._stream[2]
         taken = [next(stream) for _ in range(count)]
+        if self._apart and isinstance(self.part, BatchSplit):
+            total = 0
+            for x in jax.tree.leaves(taken):
+                total = zlib.crc32(np.ascontiguousarray(x), total)
+            processes.check_same(
+                {f"the batches of epoch {epoch + 1}": f"those with the checksum {total:08x}"},
+                fix="let the iterable yield the same batches everywhere: shuffle with one seed",
+            )
+            own = self._compiled.placement.columns(size)
+            taken = [jax.tree.map(lambda x: x[own], one) for one in taken]
         self._stream = (epoch, step + count, stream)
         pool = jax.tree.map(lambda *parts: np.concatenate(parts), *(Batch(*one) for one in taken))
         own = self._compiled.placement.columns(size)
@@ -120,9 +132,8 @@ class Feed:
 
     def _begun(self, epoch: int, step: int) -> Iterator[Any]:
         """Return the batches of an epoch from a step on."""
-        columns = self._compiled.placement.columns
         if isinstance(self.part, BatchSplit):
-            return (_taken(one, columns(len(one.targets))) for one in self.part.epoch(step))
+            return self.part.epoch(step)
         assert self.part.dataset is not None
         return batches(
             self.part.dataset,
@@ -131,13 +142,8 @@ class Feed:
             epoch,
             start_batch=step,
             drop_remainder=False,
-            columns=columns,
+            columns=self._compiled.placement.columns,
         )
-
-
-def _taken(batch: Batch, columns: slice) -> Batch:
-    taken: Batch = jax.tree.map(lambda x: x[columns], batch)
-    return taken
 
 
 def on_devices(part: Split, compiled: CompiledSteps) -> Batch:

@@ -57,9 +57,10 @@ def sizes_of_axes(given: Mapping[str, int], available: int) -> dict[str, int]:
             given=f"{dict(given)} over {available} devices" if given else "no axis",
             expected="sizes whose product is at most the number of devices, with at most one -1 "
             "for the devices that are left, which has to come out even",
-            fix=f"clearprop.configure_cpu(devices={known // processes.count()}) right after the "
-            "imports"
-            if known > available and backend.devices()[0].platform == "cpu"
+            fix=f"clearprop.configure_cpu(devices={known}) right after the imports"
+            if known > available
+            and backend.devices()[0].platform == "cpu"
+            and processes.count() == 1
             else run_option("mesh", {DATA: -1}),
         )
     left = available // known

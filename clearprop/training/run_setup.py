@@ -314,7 +314,13 @@ class RunSetup:
                 given=f"{processes.count()} processes",
                 fix="start one process; its mesh may have several devices",
             )
-        processes.check_same(_parts(self.as_dict(plan)))
+        if jax.process_count() != processes.count():
+            raise ConfigurationError(
+                "JAX computed before the processes were joined, so each has only its own devices",
+                given=f"{jax.process_count()} of {processes.count()} processes",
+                fix="call processes.initialize() right after the imports of the program",
+            )
+        processes.check_same({"folder": str(self.config.folder), **_parts(self.as_dict(plan))})
 
     def measuring(self, plan: ExecutionPlan) -> ExecutionPlan:
         """Return a plan whose calls end with an epoch where something is measured then.
@@ -386,10 +392,12 @@ class RunSetup:
 def _parts(config: Mapping[str, object]) -> dict[str, str]:
     """Return what is the same in all processes of a run, as texts by name."""
     parts = {}
-    for section, value in config.items():
+    first = ("data", "settings", "optimizer")  # other sections follow from these
+    for section in (*first, *(name for name in config if name not in first)):
+        value = config[section]
         if section in ("machine", "notes"):
             continue
-        single = section in ("settings", "data") and isinstance(value, Mapping)
+        single = section in first and isinstance(value, Mapping)
         for name, one in cast("Mapping[str, object]", value).items() if single else [("", value)]:
             text = json.dumps(one, sort_keys=True, default=repr)
             if len(text) > 80:

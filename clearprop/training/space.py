@@ -203,7 +203,8 @@ def check_calls(
     # A pass alone takes less for each example than a step: mostly this answers without compiling.
     most = step.new * max(1, rows / examples.batch_size)
     limit = device_memory.free()
-    if limit is not None and need.with_call(int(most)) > limit:
+    is_short = limit is not None and need.with_call(int(most)) > limit
+    if is_short or compiled.placement.apart:  # all processes compile the same programs
         evaluation = _evaluation_size(compiled, state, examples.dev)
         if evaluation is not None:
             need.check(evaluation.new, f"an evaluation of {rows} examples at once", None, config)

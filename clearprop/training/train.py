@@ -191,6 +191,8 @@ class Started:
         """Return the trainer, at the position where it begins."""
         folder = self.folder
         saved = _latest(folder) if folder is not None and self.resumed else None
+        begins = "the beginning" if saved is None else f"{saved.file}, {saved.record}"
+        processes.check_same({"the checkpoint that they go on from": begins})
         self.frozen, compiled = self._frozen(setup, begun=saved is not None), self.compiled
         compiled.hold(self.frozen)
         trainer = Trainer(setup, compiled, folder, interrupted)

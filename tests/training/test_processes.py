@@ -127,7 +127,7 @@ def test_a_broken_step_and_different_data_are_said_by_all(start: Callable[..., G
     assert start("diverged", 2).results() == one * 2
     for found in start("different", 2).results():
         assert "the processes differ in data fingerprint" in found["error"]
-        assert "process 1" in found["error"]
+        assert "process 1 has" in found["error"]
 
 
 def until_step(step: int, folder: Path) -> dict[int, int]:

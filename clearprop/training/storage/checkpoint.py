@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import warnings
 import zlib
 from collections.abc import Callable, Iterable, Mapping
@@ -109,6 +110,16 @@ def load_arrays(
         return arrays, _checked_record(metadata, arrays)
 
 
+def _token(path: Path) -> object:
+    """Return the token in the record of a piece; None where there is no whole piece."""
+    try:
+        with safetensors.safe_open(path, "np") as file:
+            record = json.loads((file.metadata() or {})[_HEADER])["record"]
+    except (OSError, KeyError, ValueError, safetensors.SafetensorError):
+        return None
+    return cast(object, record.get(pieces.TOKEN))
+
+
 def _is_header(text: str) -> bool:
     """Return whether a text of the metadata is what `save_arrays` writes, perhaps damaged."""
     return text.startswith("{") and f'"{CHECKSUM}"' in text
@@ -192,9 +203,11 @@ class StateFolder:
             RunError: the disk is full, or the processes have no folder in common.
         """
         names = [self._piece(step, i).name for i in range(processes.count())]
-        save_arrays(self._piece(step, processes.index()), *pieces.own_piece(arrays))
+        token = processes.from_first(lambda: secrets.token_hex(8), "token")
+        parts, record = pieces.own_piece(arrays)
+        save_arrays(self._piece(step, processes.index()), parts, {**record, pieces.TOKEN: token})
         processes.meet()
-        missing = [i for i, name in enumerate(names) if not (self.path / name).is_file()]
+        missing = [i for i, name in enumerate(names) if _token(self.path / name) != token]
         if missing:
             raise RunError(
                 "a process writes its piece of a state where this one does not see it",
@@ -202,7 +215,7 @@ class StateFolder:
                 given=f"no {names[missing[0]]}, which process {missing[0]} has written",
                 fix="choose a folder on a file system that all hosts share: --folder",
             )
-        return {pieces.PIECES: names}
+        return {pieces.PIECES: names, pieces.TOKEN: token}
 
     def load(self, step: int) -> SavedState:
         """Return the state of a step.
@@ -213,9 +226,10 @@ class StateFolder:
         file = self._file(step)
         arrays, record = load_arrays(file)
         names = cast("list[str]", record.pop(pieces.PIECES, []))
+        token = record.pop(pieces.TOKEN, None)
         if names:
             with content_errors(file, CheckpointError, "a piece of the state is damaged", PUT_BACK):
-                arrays = pieces.joined(load_arrays(self.path / name) for name in names)
+                arrays = pieces.joined((load_arrays(self.path / name) for name in names), token)
         saved = SavedState(arrays, record, file.name)
         position = Position.of(saved.record, str(file))
         if position.step != step:

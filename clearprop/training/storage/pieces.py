@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from clearprop import processes
 
-PIECES, PARTS = "pieces", "parts"
-"""The keys of a record for the files of the pieces, and for the places of their arrays."""
+PIECES, PARTS, TOKEN = "pieces", "parts", "token"
+"""The keys of a record: the files of the pieces, the places of their arrays, and what a state and
+its pieces have in common."""
 
 
 def own_piece(
@@ -66,22 +67,29 @@ def _own_parts(x: Any, writer: int | None) -> Iterator[tuple[list[int], NDArray[
 
 
 def joined(
-    pieces: Iterator[tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]],
+    pieces: Iterator[tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]], token: object
 ) -> dict[str, NDArray[Any]]:
     """Return whole arrays from pieces.
 
     Args:
         pieces: the arrays and the record of each.
+        token: of the state; each piece has it too.
 
     Raises:
-        ValueError: a part of an array is missing, or is there twice.
+        ValueError: a part of an array is missing, or is there twice, or is one of another state.
     """
     whole: dict[str, NDArray[Any]] = {}
     filled: dict[str, int] = {}
+    places: set[tuple[object, ...]] = set()
     for arrays, record in pieces:
+        if record.get(TOKEN) != token:
+            raise ValueError("a piece is one of another state than the others")
         for name, place in record[PARTS].items():
             path, part = place["path"], arrays[name]
             whole.setdefault(path, np.empty(place["shape"], part.dtype))
+            if (corner := (path, *place["start"])) in places:
+                raise ValueError(f"the part of {path} at {place['start']} is there twice")
+            places.add(corner)
             corners = zip(place["start"], part.shape, strict=True)
             whole[path][tuple(slice(at, at + size) for at, size in corners)] = part
             filled[path] = filled.get(path, 0) + part.size
