@@ -1,7 +1,7 @@
 """What a step on a mesh sends and holds, and how it scales: ``python -m benchmarks.scale``.
 
     python -m benchmarks.scale [--model gpt mlp512 lenet128 resnet20] [--devices 8]
-    python -m benchmarks.scale --processes [--model ...] [--rounds 3] [--seconds 4]
+    python -m benchmarks.scale --processes [--model ...] [--rounds 7] [--seconds 2]
     python -m benchmarks.scale --clusters
 
 The first times nothing, and its devices are those of this processor. What is sent is read from the
@@ -37,7 +37,6 @@ from clearprop.backend import DATA, MODEL
 from clearprop.training.placement import Placement, splits_of
 
 GIB = 1 << 30
-SIDES = ("one", "apart", "two", "yielding")
 GPUS = (8, 64, 256, 1024)
 CONSOLE = Console(width=118)
 
@@ -64,8 +63,8 @@ def main() -> None:
     parser.add_argument("--devices", type=int, default=8, help="a multiple of 2 (8)")
     parser.add_argument("--processes", action="store_true", help="measure one and two processes")
     parser.add_argument("--clusters", action="store_true", help="the model for H100s")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each side (3)")
-    parser.add_argument("--seconds", type=float, default=4, help="of a turn (4)")
+    parser.add_argument("--rounds", type=int, default=7, help="turns of each side (7)")
+    parser.add_argument("--seconds", type=float, default=2, help="of a turn (2)")
     options = parser.parse_args()
     if options.processes:
         configure_cpu(devices=2)
@@ -96,6 +95,17 @@ def middle(values: Sequence[float], form: str = ".3g") -> str:
     return f"{mid:{form}} ({low:{form}}-{high:{form}})"
 
 
+def ratio(over: Sequence[float], under: Sequence[float], times: int) -> str:
+    """Return the ratio of medians by so many, with the lowest and the highest that can be.
+
+    >>> ratio([2, 3, 3], [1, 1, 2], 2)
+    '1.50 (0.50-1.50)'
+    """
+    mid = statistics.median(over) / statistics.median(under) / times
+    low, high = min(over) / max(under) / times, max(over) / min(under) / times
+    return f"{mid:.2f} ({low:.2f}-{high:.2f})"
+
+
 def print_processes(names: Sequence[str], rounds: int, seconds: float) -> None:
     """Measure one and two processes, and compare the model with them."""
     CONSOLE.print(
@@ -103,7 +113,7 @@ def print_processes(names: Sequence[str], rounds: int, seconds: float) -> None:
         f"beginning {os.getloadavg()[0]:.2f}"
     )
     speed = table_of(
-        f"Weak scaling over loopback: examples per second, medians of {rounds} turns",
+        f"Weak scaling over loopback: examples a second, medians of quiet turns of {rounds}",
         "network", "one process", "two apart", "two", "two, Gloo yields", "others",
     )  # fmt: skip
     part = table_of(
@@ -112,27 +122,19 @@ def print_processes(names: Sequence[str], rounds: int, seconds: float) -> None:
     )  # fmt: skip
     steps: dict[str, dict[str, list[float]]] = {}
     for name in names:
-        rates: dict[str, list[measured.Rate]] = {side: [] for side in SIDES}
-        for number in range(rounds):
-            for side in SIDES[number % 4 :] + SIDES[: number % 4]:
-                rates[side].append(measured.quiet_turn(side, name, seconds, number))
-        ones, aparts, twos, yields = ([one.examples for one in rates[side]] for side in SIDES)
-        others = max(one.others for turns in rates.values() for one in turns)
-        shown = [
-            middle(values, ",.4g" if name == "gpt" else ",.0f")
-            for values in (ones, aparts, twos, yields)
-        ]
+        rates = measured.measure(name, rounds, seconds, CONSOLE.print)
+        quiet = {side: measured.quietest(turns) for side, turns in rates.items()}
+        ones, aparts, twos, yields = ([x.examples for x in turns] for turns in quiet.values())
+        others = max(one.others for turns in quiet.values() for one in turns)
+        form = ".1f" if name == "gpt" else ",.0f"
+        shown = (middle(values, form) for values in (ones, aparts, twos, yields))
         speed.add_row(name, *shown, f"{others:.0%}")
         pairs = (
-            (aparts, ones, 2),
-            (twos, ones, 2),
-            (yields, ones, 2),
-            (twos, aparts, 1),
-            (yields, aparts, 1),
-        )
-        ratios = [[a / (n * b) for a, b in zip(x, y, strict=True)] for x, y, n in pairs]
-        part.add_row(name, *(middle(values, ".2f") for values in ratios))
-        steps[name] = {side: [one.step for one in rates[side]] for side in SIDES}
+            (aparts, ones, 2), (twos, ones, 2), (yields, ones, 2),
+            (twos, aparts, 1), (yields, aparts, 1),
+        )  # fmt: skip
+        part.add_row(name, *(ratio(*pair) for pair in pairs))
+        steps[name] = {side: [one.step for one in turns] for side, turns in quiet.items()}
     CONSOLE.print(speed)
     CONSOLE.print(part)
     for yielding in (False, True):

@@ -18,6 +18,7 @@ sum arrays of the shapes that the compiled step sums, as often as it does.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -26,7 +27,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,12 +48,16 @@ from clearprop.training import Event, StepsDone, StopTraining, fit
 LONGEST = 300
 """Seconds within which a process has to end."""
 
-WARM = 1.5
-"""So many seconds after the first call are not counted."""
+FIRST = 6
+"""Calls that are not counted: among them those that compile."""
 
-QUIET, TRIES = 0.05, 3
-"""A turn is repeated so many times at most, while other programs take more than this of a core."""
+QUIET = 0.1
+"""A turn is quiet if other programs take at most this of a core."""
 
+FOUND = "found "
+"""Begins a line of what a process found."""
+
+SIDES = ("one", "apart", "two", "yielding")
 NAMES = ("mlp512", "lenet128", "gpt")
 
 MESSAGES = (4, 1 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20)
@@ -65,11 +70,13 @@ class Rate(NamedTuple):
     Attributes:
         examples: per second, of all processes together.
         step: seconds of a step.
+        call: seconds of a compiled call.
         others: the part of a core that other programs took, at most.
     """
 
     examples: float
     step: float
+    call: float
     others: float
 
 
@@ -78,78 +85,135 @@ def cores() -> list[int]:
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
 
 
+def started(tasks: Sequence[dict[str, Any]]) -> list[subprocess.Popen[str]]:
+    """Start processes at the same time, each with its task."""
+    pipe, environment = subprocess.PIPE, {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "benchmarks.scale_processes"]
+    return [
+        subprocess.Popen(
+            [*command, json.dumps(task)], stdin=pipe, stdout=pipe, stderr=sys.stderr, text=True,
+            env=environment,
+        )
+        for task in tasks
+    ]  # fmt: skip
+
+
 def run(tasks: Sequence[dict[str, Any]]) -> list[Any]:
-    """Return what processes found, started at the same time, each with its task.
+    """Return what processes found.
 
     Raises:
         RuntimeError: one of them failed.
     """
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-    members = [
-        subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.scale_processes", json.dumps(task)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
-        )
-        for task in tasks
-    ]  # fmt: skip
+    members = started(tasks)
     try:
-        texts = [one.communicate(timeout=LONGEST) for one in members]
+        texts = [one.communicate(timeout=LONGEST)[0] for one in members]
     finally:
         for one in members:
             one.kill()
-    for member, (_, errors) in zip(members, texts, strict=True):
-        if member.returncode:
-            raise RuntimeError(errors[-3000:])
-    return [json.loads(out.splitlines()[-1]) for out, _ in texts]
+    if any(one.returncode for one in members):
+        raise RuntimeError(f"a process failed: {tasks}")
+    return [json.loads(out.rpartition(FOUND)[2]) for out in texts]
 
 
-def joined(number: int, task: dict[str, Any]) -> list[Any]:
-    """Return what processes found that know of each other, on one core each if there are enough."""
+def together(number: int, task: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the tasks of processes that know of each other, each on a core if there are enough."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     own = cores()
-    return run(
-        [
-            {**task, "core": own[i % len(own)], "join": [address, number, i]}
-            for i in range(number)
-        ]
-    )  # fmt: skip
+    return [
+        {**task, "core": own[i % len(own)], "join": [address, number, i]} for i in range(number)
+    ]
 
 
-def turn(side: str, name: str, seconds: float, number: int) -> Rate:
-    """Return what a side makes in its turn.
+class Side:
+    """The processes of a side, which wait for their turns after the same call of their run.
 
     Args:
-        side: "one", "apart", "two" or "yielding".
-        name: of a configuration.
-        seconds: that are counted.
-        number: of the turn; one process has each core in turn.
+        name: "one", "apart", "two" or "yielding".
+        network: the name of a configuration.
+        seconds: of a turn.
     """
-    task = {"do": "train", "name": name, "seconds": seconds, "share": 1}
-    own = cores()
-    if side == "one":
-        found = run([{**task, "core": own[number % len(own)]}])
-    elif side == "apart":
-        found = run([{**task, "core": core} for core in own[:2]])
-    else:
-        found = joined(2, {**task, "share": 2, "yields": side == "yielding"})[:1]
-    examples = sum(one["examples"] / one["seconds"] for one in found)
-    step = statistics.median(one["seconds"] / one["steps"] for one in found)
-    return Rate(examples, step, max(one["others"] or 0.0 for one in found))
+
+    def __init__(self, name: str, network: str, seconds: float) -> None:
+        task = {"do": "train", "name": network, "share": 1, "turns": True}
+        own = cores()
+        if name in ("one", "apart"):
+            tasks = [{**task, "core": core} for core in own[: 1 if name == "one" else 2]]
+        else:
+            tasks = together(2, {**task, "share": 2, "yields": name == "yielding"})
+        self._apart = name == "apart"
+        self._members = started(tasks)
+        self._answers()  # compiles
+        self._calls = 4
+        self._calls = max(2, round(seconds / self.turn().call))
+
+    def turn(self) -> Rate:
+        """Let the processes make some calls, and return what they measured."""
+        for one in self._members:
+            assert one.stdin is not None
+            one.stdin.write(f"{self._calls}\n")
+            one.stdin.flush()
+        found = self._answers()
+        rates = [one["examples"] / one["seconds"] for one in found]
+        return Rate(
+            sum(rates) if self._apart else rates[0],
+            statistics.median(one["seconds"] / one["steps"] for one in found),
+            found[0]["seconds"] / self._calls,
+            max(one["others"] or 0.0 for one in found),
+        )
+
+    def _answers(self) -> list[dict[str, Any]]:
+        found = []
+        for one in self._members:
+            assert one.stdout is not None
+            said = (line for line in one.stdout if line.startswith(FOUND))  # Gloo prints too
+            found.append(json.loads(next(said, FOUND).removeprefix(FOUND)))
+        return found
+
+    def end(self) -> None:
+        """End the processes: they agree on it, so all are told first."""
+        for one in self._members:
+            assert one.stdin is not None
+            with contextlib.suppress(BrokenPipeError):
+                one.stdin.write("0\n")
+                one.stdin.flush()
+        for one in self._members:
+            one.communicate(timeout=LONGEST)
 
 
-def quiet_turn(side: str, name: str, seconds: float, number: int) -> Rate:
-    """Return what a side makes in its turn, the quietest of a few if other programs disturb it."""
-    best: Rate | None = None
-    for _ in range(TRIES):
-        rate = turn(side, name, seconds, number)
-        sys.stderr.write(f"{name} {side}: {rate.examples:.1f} a second, others {rate.others:.0%}\n")
-        best = rate if best is None or rate.others < best.others else best
-        if best.others <= QUIET:
-            break
-    assert best is not None
-    return best
+def measure(
+    network: str, rounds: int, seconds: float, report: Callable[[str], None]
+) -> dict[str, list[Rate]]:
+    """Return what each side measured in each round, the sides in turn.
+
+    Args:
+        network: the name of a configuration.
+        rounds: turns of each side.
+        seconds: of a turn.
+        report: is told of each round.
+    """
+    sides = {}
+    try:
+        for name in SIDES:
+            sides[name] = Side(name, network, seconds)
+        found: dict[str, list[Rate]] = {name: [] for name in SIDES}
+        for number in range(rounds):
+            first = number % len(SIDES)
+            for name in SIDES[first:] + SIDES[:first]:
+                found[name].append(sides[name].turn())
+            each = (f"{k} {v[-1].examples:.4g} ({v[-1].others:.0%})" for k, v in found.items())
+            report(f"{network}: {', '.join(each)}")
+        return found
+    finally:
+        for side in sides.values():
+            side.end()
+
+
+def quietest(turns: Sequence[Rate]) -> list[Rate]:
+    """Return the turns that other programs did not disturb, at least the three quietest."""
+    ordered = sorted(turns, key=lambda one: one.others)
+    return [one for i, one in enumerate(ordered) if i < 3 or one.others <= QUIET]
 
 
 def losses(name: str, number: int, steps: int = 10) -> list[float]:
@@ -157,7 +221,7 @@ def losses(name: str, number: int, steps: int = 10) -> list[float]:
     task = {"do": "train", "name": name, "steps": steps, "share": 1}
     if number == 1:
         return list(run([{**task, "core": cores()[0]}])[0]["losses"])
-    return list(joined(number, task)[0]["losses"])
+    return list(run(together(number, task))[0]["losses"])
 
 
 def sums(
@@ -165,7 +229,7 @@ def sums(
 ) -> dict[str, list[float]]:
     """Return the seconds that two processes take to sum arrays of so many bytes, by name."""
     task = {"do": "sum", "arrays": arrays, "repetitions": repetitions, "yields": yields}
-    found = joined(2, task)
+    found = run(together(2, task))
     return {name: list(found[0][name]) for name in arrays}
 
 
@@ -186,54 +250,53 @@ def loopback(repetitions: int, *, yields: bool) -> Link:
 
 
 class Counted:
-    """Counts the steps of a run after its first calls, and ends it.
+    """Counts the steps of a run; all of its processes end and pause after the same call.
 
     Args:
-        seconds: to count; None counts nothing.
-        steps: after which the run ends.
+        size: of a batch.
+        turns: whether the run waits for turns: a line of its input is a number of calls.
+        last: step after which the run ends; None if it ends with its turns.
     """
 
-    def __init__(self, seconds: float | None, steps: int | None) -> None:
-        self._seconds, self._last = seconds, steps
-        self._first: float | None = None
-        self._watch: Watch | None = None
-        self.steps = 0
-        self.began = self.ended = 0.0
+    def __init__(self, size: int, *, turns: bool, last: int | None) -> None:
+        self._size, self._turns, self._last = size, turns, last
+        self._calls, self._steps = FIRST, 0
+        self._began, self._watch = time.perf_counter(), Watch()
         self.losses: list[float] = []
-        self.others: float | None = None
 
     def __call__(self, event: Event) -> None:
         """Read an event."""
         if not isinstance(event, StepsDone):
             return
-        now = time.perf_counter()
         self.losses += event.losses.tolist()
         if self._last is not None and event.step >= self._last:
             raise StopTraining
-        if self._seconds is None:
-            return
-        if self._first is None:
-            self._first = now
-        if self._watch is None:
-            if now - self._first > WARM:
-                self.began, self._watch = now, Watch()
-            return
-        self.steps += len(event.losses)
-        self.ended = now
-        if now - self.began > self._seconds:
-            self.others = self._watch.others()
-            if processes.is_first():  # the others end with it
-                raise StopTraining
+        self._calls -= 1
+        self._steps += len(event.losses)
+        if self._turns and self._calls == 0:
+            self._next(time.perf_counter() - self._began)
+
+    def _next(self, seconds: float) -> None:
+        said = {
+            "examples": self._steps * self._size,
+            "steps": self._steps,
+            "seconds": seconds,
+            "others": self._watch.others(),
+        }
+        print(FOUND + json.dumps(said), flush=True)
+        self._calls, self._steps = int(sys.stdin.readline() or 0), 0
+        if not self._calls:
+            raise StopTraining
+        self._began, self._watch = time.perf_counter(), Watch()
 
 
 def train(task: dict[str, Any]) -> dict[str, Any]:
     """Train a configuration: its batch and its examples for each share."""
-    share, name, seconds = task["share"], task["name"], task.get("seconds")
-    configuration = CONFIGURATIONS[name]
+    share, configuration = task["share"], CONFIGURATIONS[task["name"]]
     size = configuration.batch_size * share
     steps = configuration.examples // (2 * configuration.batch_size)
     x, y = examples_of(configuration)
-    counted = Counted(seconds, task.get("steps"))
+    counted = Counted(size, turns="turns" in task, last=task.get("steps"))
     fit(
         model_of(configuration),
         (x[: steps * size], y[: steps * size]),
@@ -247,13 +310,7 @@ def train(task: dict[str, Any]) -> dict[str, Any]:
         progress=False,
         on_event=counted,
     )
-    return {
-        "examples": counted.steps * size,
-        "steps": counted.steps,
-        "seconds": counted.ended - counted.began,
-        "others": counted.others,
-        "losses": counted.losses[: task.get("steps")],
-    }
+    return {"losses": counted.losses[: task.get("steps")]}
 
 
 def add(task: dict[str, Any]) -> dict[str, list[float]]:
@@ -315,7 +372,7 @@ def main() -> None:
                 if own[number] == own[os.getpid()]:
                     os.sched_setscheduler(number, os.SCHED_IDLE, os.sched_param(0))
     found = train(task) if task["do"] == "train" else add(task)
-    print(json.dumps(found), flush=True)
+    print(FOUND + json.dumps(found), flush=True)
     processes.leave()
 
 
