@@ -157,7 +157,7 @@ def print_sums(steps: dict[str, dict[str, list[float]]], *, yields: bool) -> Non
     )
     table = table_of(
         title, "network", "sent", "arrays", "sums alone", "model: sums", "step of one",
-        "step of two", "model: step", "error", "error from apart",
+        "step of two", "model: step", "error", "from apart", "from sums alone",
     )  # fmt: skip
     level = [Level(2, link)]
     read = {name: _sent_by_two(name) for name in steps}
@@ -175,6 +175,7 @@ def print_sums(steps: dict[str, dict[str, list[float]]], *, yields: bool) -> Non
             f"{1e3 * says.sent:.3g} ms", f"{1e3 * one:.3g} ms", f"{1e3 * two:.3g} ms",
             f"{1e3 * says.alone:.3g} ms", f"{says.alone / two - 1:+.0%}",
             f"{beside.alone / two - 1:+.0%}",
+            f"{(one + statistics.median(alone[name])) / two - 1:+.0%}",
         )  # fmt: skip
     CONSOLE.print(table)
 

@@ -9,8 +9,8 @@ own:
   lose to the memory that the cores share and to other programs,
 * ``two``: two processes that train one model,
 * ``yielding``: the same, but the thread of Gloo, which carries the sums, runs only while the core
-  has nothing else to do. Gloo's thread waits busily for the computing one to ask for what has
-  arrived, and on a single core it takes the core from just that thread.
+  has nothing else to do. Gloo's thread is busy most of the time that it waits, and on a single core
+  it takes the core from the thread that computes.
 
 The time of the collectives is measured in a program of its own: two processes that do nothing but
 sum arrays of the shapes that the compiled step sums, as often as it does.
