@@ -19,7 +19,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 import clearprop as cp
-from benchmarks.scale import transfers
+from benchmarks.scale_steps import transfers
 from clearprop import nn, tree
 from clearprop.models import GPT
 from clearprop.training import EpochDone, Event, RunStarted, StopTraining
