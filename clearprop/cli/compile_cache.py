@@ -13,6 +13,7 @@ import platform
 import re
 import warnings
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,11 @@ FOLDER = "JAX_COMPILATION_CACHE_DIR"
 
 SHORTEST = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
 """JAX's environment variable: programs that compile faster are not kept."""
+
+LOGGED = "TF_CPP_MIN_LOG_LEVEL"
+"""XLA's environment variable: 3 hides its errors. Before jaxlib 0.12 it logs a screen of them for
+each program that it reads on some processors: it takes a wish of its own compiler,
+``prefer-no-gather``, for a feature that the processor lacks."""
 
 MOST_BYTES = 256 * 2**20
 """What all programs may take together. Those of a training of LeNet-5 take less than 1 MB."""
@@ -53,6 +59,8 @@ def keep_compiled(cache: Path) -> None:
     os.environ[FOLDER] = str(folder)
     # Small programs too take longer to compile than to read; a page of `explain` has a hundred.
     os.environ.setdefault(SHORTEST, "0")
+    if tuple(int(part) for part in version("jaxlib").split(".")[:2]) < (0, 12):
+        os.environ.setdefault(LOGGED, "3")
 
 
 def _mended_or_shown(folder: Path) -> Callable[..., None]:
