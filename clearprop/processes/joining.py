@@ -108,32 +108,53 @@ def initialize(
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     if local is not None:
         jax.config.update("jax_cuda_visible_devices", str(local))
-    gathered = initialization_timeout or GATHERED
-    if own == 0:
-        _serve(port, number)
-        sys.stderr.write(f"waiting for {number} processes at {host}:{port}\n")
-        sys.stderr.flush()
-    end = time.monotonic() + gathered
-    while True:
-        if own != 0:
-            _reach(host, port, wait)
-        client = _connected(f"{host}:{port}", number, own, gathered)
-        if _are_together(client, number, own, end):
-            break
-        client.shutdown()
-        if time.monotonic() > end - gathered + max(wait, LINGERS + 10):
-            raise RunError(
-                f"other processes than those of this run are at the coordinator, or a second one "
-                f"with the number {own}",
-                where=f"{host}:{port}",
-                fix="give each process a number of its own, and each run a port of its own",
-            )
-        time.sleep(2)
+    try:
+        client = _gathered(host, port, number, own, wait, initialization_timeout or GATHERED)
+    except BaseException:
+        for service in _services:
+            service.kill()
+        raise
     state = distributed.global_state
     state.coordinator_address, state.process_id = f"{host}:{port}", own
     state.num_processes, state.client = number, client
     watches.append(Watch(client, own, number))
     atexit.register(leave)
+
+
+def _gathered(host: str, port: str, number: int, own: int, wait: int, longest: int) -> Any:
+    """Return the client of the coordination service at which all processes have come together.
+
+    Args:
+        host: of the coordinator.
+        port: there.
+        number: of processes.
+        own: the index of this one.
+        wait: so many seconds the coordinator is waited for.
+        longest: so many seconds the others are.
+
+    Raises:
+        RunError: some did not come, or others are there.
+    """
+    if own == 0:
+        _serve(port, number)
+        sys.stderr.write(f"waiting for {number} processes at {host}:{port}\n")
+        sys.stderr.flush()
+    began = time.monotonic()
+    while True:
+        if own != 0:
+            _reach(host, port, wait)
+        client = _connected(f"{host}:{port}", number, own, longest)
+        if _are_together(client, number, own, began + longest):
+            return client
+        client.shutdown()
+        if time.monotonic() > began + max(wait, LINGERS + 10):
+            raise RunError(
+                "other processes than those of this run are at the coordinator, or a second one "
+                f"with the number {own}",
+                where=f"{host}:{port}",
+                fix="give each process a number of its own, and each run a port of its own",
+            )
+        time.sleep(2)
 
 
 class Found(NamedTuple):
@@ -278,7 +299,7 @@ def _reach(host: str, port: str, wait: float) -> None:
     end, problem = time.monotonic() + wait - 2, ""
     while time.monotonic() < end:
         try:
-            socket.create_connection((host, int(port)), timeout=5).close()
+            socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
             return
         except OSError as error:
             problem = error.strerror or str(error)

@@ -157,9 +157,7 @@ def test_lenet_goes_on_in_one_process_after_one_of_two_was_killed(
     folder = tmp_path / "run"
     group = start("lenet", 2, folder)
     os.kill(until_step(22, folder)[victim], signal.SIGKILL)
-    killed = time.monotonic()
-    _, errors = group.members[1 - victim].communicate(timeout=60)
-    assert time.monotonic() - killed < 60
+    _, errors = group.members[1 - victim].communicate(timeout=LONGEST)
     assert group.members[1 - victim].returncode not in (0, None)
     assert f"process {victim} of 2 has ended, so process {1 - victim} ends too" in errors
     kept = len(read_losses(folder))
@@ -201,7 +199,7 @@ def test_twenty_kills_at_random_moments_lose_nothing(
             time.sleep(draw.uniform(0, 0.1))
         victim = int(draw.integers(2))
         group.members[victim].kill()
-        _, errors = group.members[1 - victim].communicate(timeout=60)
+        _, errors = group.members[1 - victim].communicate(timeout=LONGEST)
         assert group.members[1 - victim].returncode not in (0, None), errors
         steps = [int(path.name[5:17]) for path in (folder / "checkpoints").glob("step-*[0-9].s*")]
         assert max(steps, default=0) >= kept
