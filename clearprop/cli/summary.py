@@ -16,6 +16,7 @@ from clearprop.cli.runs import trained
 from clearprop.cli.training import chosen_values
 from clearprop.data import Preprocessor
 from clearprop.errors import ConfigurationError, ShapeError, unknown_name
+from clearprop.interop.onnx import OnnxModel, load
 from clearprop.recipes import RECIPES, Recipe, Study, find_recipe
 from clearprop.recipes.configuration import explained
 from clearprop.recipes.experiment import prepare
@@ -51,6 +52,8 @@ def run_summary(arguments: argparse.Namespace) -> int:
             expected=f"one of {', '.join(RECIPES)}",
         )
     model, preprocessor = _saved(arguments.MODEL)
+    if shape is None and isinstance(model, OnnxModel):
+        shape = _declared(model)
     if shape is None and preprocessor is None:
         raise ConfigurationError(
             "the file does not contain the shape of an example",
@@ -96,12 +99,22 @@ def _types(preprocessor: Preprocessor | None) -> Any:
     return np.dtype(np.int32 if tokens else np.float32)
 
 
+def _declared(model: OnnxModel) -> tuple[int, ...] | None:
+    """Return the shape of one example, as the file of a network says; None where it does not."""
+    slots = model.plan.inputs
+    sizes = (slots[0].shape or ())[1:] if len(slots) == 1 else ()
+    known = [size for size in sizes if isinstance(size, int)]
+    return tuple(known) if known and len(known) == len(sizes) else None
+
+
 def _saved(text: str) -> tuple[nn.Module, Preprocessor | None]:
     path = Path(text)
     if path.is_dir():
         return trained(path)
     if not path.exists():
         raise unknown_name("recipe, run or model", text, RECIPES)
+    if path.suffix.lower() == ".onnx":
+        return load(path), None
     return load_model(path), load_preprocessor(path)
 
 

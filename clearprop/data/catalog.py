@@ -284,7 +284,9 @@ def _loader(
     path = Path(name_or_path)
     if not path.suffix and len(path.parts) <= 1 and not os.path.lexists(path):
         others = [name for name in gymnasium_names() if name.lower() not in NAMED]
-        raise unknown_name("data set", str(name_or_path), (*NAMED, *others))
+        error = unknown_name("data set", str(name_or_path), (*NAMED, *others))
+        error.given = f"{name_or_path}, which is no file or folder here either"
+        raise error
     path = existing(path)
     kind = _folder_kind(path) if path.is_dir() else _file_kind(path, given)
     options, read = KINDS[kind]

@@ -72,6 +72,7 @@ def test_the_list_of_data_needs_no_jax() -> None:
         (["summary", "lenet"], ["unknown recipe, run or model 'lenet'", "'lenet5'"]),
         (["summary", "mlp", "--input-shape", "8xx8"], ["this is no shape", "28x28x1"]),
         (["predict", "run"], ["--input FILE or --data NAME"]),
+        (["data", "show", "nofolder"], ["nofolder, which is no file or folder here either"]),
         (["data", "show", "digit"], ["unknown data set 'digit'", "did you mean 'digits'?"]),
     ],
 )

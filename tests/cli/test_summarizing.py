@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+from clearprop import nn
+from clearprop.interop.onnx import save
 from clearprop.recipes import RECIPES, find_recipe
 from clearprop.recipes.configuration import explained, keys_of
 from tests.cli.conftest import Command, is_clear
@@ -17,6 +21,15 @@ def test_every_key_stands_beside_what_it_means(clearprop: Command) -> None:
     assert re.search(r"^  hidden_size +8 +units of the hidden layer$", answer.out, re.MULTILINE)
     assert re.search(r"^  data\.ignore +tables: columns to leave out$", answer.out, re.MULTILINE)
     assert max(map(len, answer.out.splitlines())) <= 110
+
+
+def test_the_network_of_a_file_is_summarized(clearprop: Command, tmp_path: Path) -> None:
+    network = nn.Sequential(nn.Linear(64, 32), "relu", nn.Linear(32, 10)).init(0)
+    save(network, tmp_path / "network.onnx", np.zeros((1, 64), np.float32))
+    answer = clearprop("summary", str(tmp_path / "network.onnx"))
+    assert answer.code == 0, answer.err
+    assert re.search(r"^  layers\.0 +Gemm +32 +2,080 ", answer.out, re.MULTILINE)
+    assert re.search(r"^input +64$", answer.out, re.MULTILINE)
 
 
 def test_long_explanations_go_on_below_themselves(clearprop: Command) -> None:

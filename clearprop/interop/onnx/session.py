@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import jax
 import numpy as np
@@ -14,8 +15,12 @@ from clearprop.backend import jit_convolutions
 from clearprop.interop.onnx.graph import HostArray
 from clearprop.interop.onnx.imported import OnnxModel, given_by_name
 from clearprop.interop.onnx.layouts import without_transpositions
+from clearprop.interop.onnx.loading import load
 from clearprop.interop.onnx.node import ValueNeededError
 from clearprop.training.execution_plan import workload
+
+if TYPE_CHECKING:
+    import onnx
 
 Key = tuple[object, ...]
 
@@ -40,12 +45,14 @@ class InferenceSession:
 
     Args:
         model: its weights are those of the moment; a model that has learned more needs a new one.
+            A file, its bytes, or a model of the library `onnx` is loaded first.
 
     >>> session = InferenceSession(model)  # doctest: +SKIP
     >>> y = session(np.ones((1, 3, 224, 224), np.float32))  # doctest: +SKIP
     """
 
-    def __init__(self, model: OnnxModel) -> None:
+    def __init__(self, model: OnnxModel | str | os.PathLike[str] | bytes | onnx.ModelProto) -> None:
+        model = model if isinstance(model, OnnxModel) else load(model)
         self.model = model
         self.reason: str | None = None
         self._needed = model.needed

@@ -53,7 +53,7 @@ def test_names_become_paths() -> None:
 def test_it_computes_what_onnxruntime_computes_for_every_batch_size() -> None:
     proto = convolutional()
     model = load(proto)
-    session = InferenceSession(model)
+    session = InferenceSession(proto)
     for n in (1, 5):
         x, _ = images(n)
         (expected,) = reference(proto, x=x)
