@@ -137,10 +137,12 @@ def check_batch(batch_size: int, devices: int) -> None:
         ConfigurationError: the batch does not divide evenly.
     """
     if batch_size % devices:
+        fewer = next(n for n in range(min(devices, batch_size), 0, -1) if batch_size % n == 0)
         raise ConfigurationError(
             "a batch cannot be sharded evenly",
             given=f"batch_size={batch_size}, devices={devices}",
-            fix=run_option("batch_size", devices * max(1, batch_size // devices)),
+            fix=run_option("batch_size", devices * max(1, batch_size // devices))
+            + f", or divide it over {fewer}",
         )
 
 
