@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -256,6 +258,24 @@ def test_slurm_runs_the_script_and_starts_it_again(tmp_path: Path) -> None:
             line = f"{process}: {verb} process {process} of 2, 127.0.0.[1-2], GPUs 0,1"
             assert line in lines
     assert any(line.startswith("clearprop ended with exit code 3") for line in lines)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(missing()), reason=f"not installed: {', '.join(missing())}")
+def test_processes_find_each_other_by_the_variables_of_slurm(tmp_path: Path) -> None:
+    train = ["train", "mlp", "--data", "digits", "--no-report", "--set", "epochs=1"]
+    given = ["--distributed", "--set", "batch_size=64", "--folder", str(tmp_path / "run")]
+    with local_slurm(tmp_path / "slurm") as environment:
+        done = subprocess.run(
+            ["srun", "--nodes=2", "--ntasks-per-node=1", "--label", "--mem=500", sys.executable,
+             "-m", "clearprop", *train, *given],
+            env=environment, capture_output=True, text=True, check=False, timeout=240,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "0: training 50,826 parameters on 1,437 examples" in done.stderr
+    assert "over 2 devices" in done.stderr
+    assert re.search(r"^0: test accuracy ", done.stdout, re.MULTILINE)
+    assert not re.search(r"^1: test accuracy ", done.stdout, re.MULTILINE)
 
 
 # --- Kubernetes ----------------------------------------------------------------------------------
