@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -57,6 +58,22 @@ def test_two_processes_of_the_command_line_write_one_run_and_print_once(tmp_path
     code, out, err = said("resume", str(run), "--no-report", "--mesh", "data=1")
     assert code == 0, err
     assert "test accuracy" in out
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("mpirun") is None, reason="Open MPI is not installed")
+@pytest.mark.parametrize("how", ["detected", "coordinator"])
+def test_processes_find_each_other_by_the_variables_of_open_mpi(how: str, tmp_path: Path) -> None:
+    mpirun = ["mpirun", "-n", "2", "--allow-run-as-root", "--oversubscribe", sys.executable, "-m"]
+    options = ["--coordinator", f"127.0.0.1:{free_port()}"]  # all that Open MPI 5 does not say
+    given = ["--distributed"] if how == "detected" else options
+    done = subprocess.run(
+        [*mpirun, "clearprop", *TRAIN, "--set", "epochs=1", *given, "--folder", tmp_path / "run"],
+        capture_output=True, text=True, check=False, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "over 2 devices" in done.stderr
+    assert done.stdout.count("test accuracy") == 1
 
 
 def test_a_coordinator_that_does_not_answer_is_said_within_thirty_seconds(tmp_path: Path) -> None:
