@@ -123,7 +123,7 @@ class TensorBoardLog:
         self.close()
 
     def _look(self, files: _Files, run: Path, event: Checkpointed) -> None:
-        arrays, _ = load_arrays(run / CHECKPOINTS / event.file)
+        arrays = StateFolder(run / CHECKPOINTS).load(event.step).arrays
         files.weights(_below(PARAMETERS, arrays), event.step)
         config = read_config(run)
         files.filters(_model_of(config, arrays, run), _picture_shape(config), event.step)

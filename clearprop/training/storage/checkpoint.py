@@ -229,7 +229,9 @@ class StateFolder:
         token = record.pop(pieces.TOKEN, None)
         if names:
             with content_errors(file, CheckpointError, "a piece of the state is damaged", PUT_BACK):
-                arrays = pieces.joined((load_arrays(self.path / name) for name in names), token)
+                arrays = pieces.joined(
+                    (load_arrays(self.path / Path(name).name) for name in names), token
+                )
         saved = SavedState(arrays, record, file.name)
         position = Position.of(saved.record, str(file))
         if position.step != step:
