@@ -142,7 +142,7 @@ def check_batch(batch_size: int, devices: int) -> None:
             "a batch cannot be sharded evenly",
             given=f"batch_size={batch_size}, devices={devices}",
             fix=run_option("batch_size", devices * max(1, batch_size // devices))
-            + f", or divide it over {fewer}",
+            + (f", or divide it over {fewer}" if fewer > 1 else ""),
         )
 
 
