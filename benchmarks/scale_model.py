@@ -297,7 +297,8 @@ def gpt2_rows(numbers: Iterable[int], *, scatters: bool) -> list[Row]:
         says = predicted(compute, sent, cluster(n))
         divided = sum(sizes[path] for path in sizes if DATA in splits[path]) / sum(sizes.values())
         mesh = jax.sharding.AbstractMesh((n, 1), (DATA, MODEL))
-        held = Placement(mesh, splits).size_on_device((parameters, state))  # type: ignore[arg-type]
+        placement = Placement(mesh, splits)  # type: ignore[arg-type]  # there are no such devices
+        held = placement.size_on_device((parameters, state))
         batch = math.ceil(9 * says.sent / (compute / SEQUENCES))
         found.append(Row(n, divided, held, bytes_of(sent, n), len(sent), says, batch))
     return found

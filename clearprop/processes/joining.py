@@ -319,7 +319,7 @@ def _connected(address: str, number: int, own: int, wait: int) -> Any:
     Raises:
         RunError: the others do not come.
     """
-    client = distributed._jax.get_distributed_runtime_client(  # type: ignore[attr-defined]
+    client = distributed._jax.get_distributed_runtime_client(  # type: ignore[attr-defined]  # of JAX's own
         address,
         own,
         init_timeout=UNWATCHED,  # it would end the process without a sentence
